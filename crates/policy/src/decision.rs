@@ -22,6 +22,8 @@ mod outcome;
 mod readings;
 mod verdict;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 pub use self::outcome::{Decision, Denial, Permit, Redirection, Step};
@@ -35,7 +37,7 @@ use super::policy::Policy;
 use super::reading::Unreadable;
 use super::reason::Reason;
 use super::request_path::BadTarget;
-use super::route::{NamedBy, PathReading};
+use super::route::{NamedBy, PathReading, Route};
 use super::subject::Subject;
 
 /// Decides on a request of a session, or of a visitor without one. `now` is compared with the
@@ -50,6 +52,12 @@ pub fn decide(
     let mut decision = decide_at(&place, policy, subject, request, now);
     decision.set_on_public_path(|| place.is_public());
     decision
+}
+
+/// The route that a request is for, whoever sends it; `None` if there is none.
+#[must_use]
+pub fn route_for<'p>(policy: &'p Policy, request: &RequestFacts<'p>) -> Option<&'p Arc<Route>> {
+    Place::of(policy, request).route(request).ok()
 }
 
 fn decide_at(

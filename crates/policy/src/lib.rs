@@ -88,7 +88,7 @@ mod suggestion;
 mod twin;
 
 pub use decision::{
-    Decision, Denial, Permit, Redirection, RefusedReading, RequestFacts, Step, decide,
+    Decision, Denial, Permit, Redirection, RefusedReading, RequestFacts, Step, decide, route_for,
 };
 pub use expectation::{As, Expectation};
 pub use group::{BadGroupId, GroupSeed, built_in, group_id};

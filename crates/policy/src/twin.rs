@@ -158,6 +158,17 @@ impl Policy {
     }
 }
 
+impl Route {
+    /// A host and a path that the route matches, for a comparison of policies. The host is empty if the
+    /// route is for all. Conditions on the query and the client are not met by it.
+    #[must_use]
+    pub fn example(&self) -> Option<(String, String)> {
+        let form = self.path().forms().first()?;
+        let host = self.hosts().first().map(HostPattern::example).unwrap_or_default();
+        Some((host, spelled(&texts(form))))
+    }
+}
+
 /// The path without the slash at its end, or with one if it has none; `None` for `/`.
 fn with_other_slash(path: &str) -> Option<String> {
     match path.strip_suffix('/') {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use portcullis_policy::{Access, Policy, Route};
+use http::Method;
+use portcullis_policy::{Access, Policy, RequestFacts, RequestTarget, Route, route_for};
 use serde::Serialize;
 
 use super::people::Shift;
@@ -30,7 +31,7 @@ pub struct AccessChange {
     pub loses: u64,
 }
 
-/// The routes that a policy opens or closes, by name.
+/// The routes that a policy opens or closes, by their names, which are those of either policy.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct RouteChanges {
     /// To how many people each route becomes reachable.
@@ -133,34 +134,61 @@ fn listed(counts: &Counts<'_>, policy: &Policy) -> Vec<PermissionChange> {
 }
 
 impl RouteChanges {
-    /// The routes of two policies with the same name that people reach under one of them only.
+    /// The routes whose requests people reach under one of two policies only. Each route of both is
+    /// asked about by an example of its requests, whichever route of the other policy decides it: a
+    /// route under another name is the same, and one for other paths or methods is not.
     fn between(before: &Snapshot, after: &Snapshot, shifts: &[Shift]) -> Self {
         let mut changes = Self::default();
-        let by_name = |snapshot: &Snapshot| -> BTreeMap<String, Arc<Route>> {
-            let routes = snapshot.policy().routes().iter();
-            routes.map(|route| (route.name().to_owned(), Arc::clone(route))).collect()
-        };
-        let (old, new) = (by_name(before), by_name(after));
-        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        for name in names {
-            let reaches = |standing: &Standing, routes: &BTreeMap<String, Arc<Route>>, snapshot| {
-                routes.get(name).is_some_and(|route| standing.reaches(route, snapshot))
-            };
-            for Shift { before: from, after: to, people } in shifts {
-                let counts = match (reaches(from, &old, before), reaches(to, &new, after)) {
-                    (false, true) => &mut changes.opened,
-                    (true, false) => &mut changes.closed,
-                    _ => continue,
-                };
-                *counts.entry(name.clone()).or_default() += people;
-            }
-            let is_public = |routes: &BTreeMap<String, Arc<Route>>| {
-                routes.get(name).is_some_and(|route| route.access() == Access::Public)
-            };
-            if is_public(&new) && !is_public(&old) {
-                changes.public.insert(name.clone());
+        let routes = before.policy().routes().iter().chain(after.policy().routes());
+        for route in routes {
+            for method in route.methods().iter() {
+                let of = |snapshot: &Snapshot| deciding(snapshot.policy(), route, method);
+                changes.add(route.name(), &[(of(before), before), (of(after), after)], shifts);
             }
         }
         changes
     }
+
+    /// Compares the routes that decide the same request before and after.
+    fn add(&mut self, name: &str, routes: &[(Option<Arc<Route>>, &Snapshot); 2], shifts: &[Shift]) {
+        let [(old, before), (new, after)] = routes;
+        let reaches = |standing: &Standing, route: &Option<Arc<Route>>, snapshot: &Snapshot| {
+            route.as_ref().is_some_and(|route| standing.reaches(route, snapshot))
+        };
+        let [mut opened, mut closed] = [0, 0];
+        for Shift { before: from, after: to, people } in shifts {
+            match (reaches(from, old, before), reaches(to, new, after)) {
+                (false, true) => opened += people,
+                (true, false) => closed += people,
+                _ => {}
+            }
+        }
+        for (counts, people) in [(&mut self.opened, opened), (&mut self.closed, closed)] {
+            if people > 0 {
+                // Of several requests of a route, the one that concerns the most people.
+                let count = counts.entry(name.to_owned()).or_default();
+                *count = (*count).max(people);
+            }
+        }
+        let is_public = |route: &Option<Arc<Route>>| {
+            route.as_ref().is_some_and(|route| route.access() == Access::Public)
+        };
+        if is_public(new) && !is_public(old) {
+            self.public.insert(name.to_owned());
+        }
+    }
+}
+
+/// The route of a policy that decides the requests of `route`, which may be of another policy. If these
+/// have conditions that an example does not meet, it is the route with the same name.
+fn deciding(policy: &Policy, route: &Route, method: &Method) -> Option<Arc<Route>> {
+    let named = || policy.routes().iter().find(|other| other.name() == route.name()).cloned();
+    if route.query().is_some() || !route.from().is_empty() {
+        return named();
+    }
+    let Some((host, path)) = route.example() else { return named() };
+    let Ok(target) = RequestTarget::parse(&path) else { return named() };
+    let facts = RequestFacts::new(&host, method, &target);
+    let facts = RequestFacts { websocket: route.websocket(), ..facts };
+    route_for(policy, &facts).cloned()
 }
