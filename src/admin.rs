@@ -19,6 +19,7 @@
 //! | `refused_write` | refused writes, for the logs |
 //! | `dry_run` | writes that are tried out: `?dry_run=true` |
 //! | `state` | what handlers work with |
+//! | `field_error` | what is wrong with a field, in plain words |
 //! | `request`, `response`, `problem` | extractors, responses, problem documents |
 //! | `conflict` | the response to a write of a record that was changed since |
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens`, `mail` | handlers for records |
@@ -40,6 +41,7 @@ mod documentation;
 mod dry_run;
 mod end_users;
 mod explain;
+mod field_error;
 mod files;
 mod groups;
 mod guard;

@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::Map;
 
 use super::problem::Problem;
-use super::request::{NewRecord, PageParams, Params};
+use super::request::{Id, NewRecord, PageParams, Params};
 use super::response::{self, ApiResult, Document, Lines, Listed, document, listed};
 use super::scoped::State;
 use super::state::AdminState;
@@ -26,6 +26,20 @@ pub(super) async fn list(
     admin.audit.add_refused().await?;
     let entries = admin.audit.list(&filter, &page.request()?).await?;
     listed(&admin, (kind::AUDIT, filter != Filter::default()), &entries).await
+}
+
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Id(number): Id,
+) -> ApiResult<Document<NumberedEntry>> {
+    let found = match number.parse() {
+        Ok(number) => admin.audit.get(number).await?,
+        Err(_) => None,
+    };
+    match found {
+        Some(entry) => document(&entry),
+        None => Err(Problem::not_found("entry of the audit log", &number)),
+    }
 }
 
 /// The newest checkpoint, after signing one of all entries so far.

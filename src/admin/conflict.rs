@@ -30,7 +30,8 @@ pub(super) async fn add_current(
     }
 }
 
-/// The record as `GET` returns it; `null` for kinds that cannot be edited, such as tokens.
+/// The record as `GET` returns it; `null` for kinds that cannot be edited, such as tokens of portal
+/// users.
 async fn current(admin: &AdminState, changed: &Changed) -> Result<Value, Problem> {
     let (directory, id) = (&admin.directory, changed.id.as_str());
     Ok(match changed.what {
@@ -46,6 +47,7 @@ async fn current(admin: &AdminState, changed: &Changed) -> Result<Value, Problem
         kind::ADMINISTRATOR => json(&directory.administrators().get(&id.into()).await?),
         // The caller sees it: only then is its version compared.
         kind::JOB => json(&admin.jobs.get(&id.into(), &Actor::SocketOwner).await?),
+        kind::API_TOKEN => json(&directory.api_tokens().get(&id.into()).await?),
         kind::MAIL => json(&admin.mail.get(&id.into()).await?),
         _ => Value::Null,
     })

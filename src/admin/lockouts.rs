@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use super::request::{Id, NewRecord, Params};
-use super::response::{ApiResult, Document, NoContent, document, no_content};
+use super::response::{ApiResult, Document, Listed, NoContent, listed_hiding, no_content};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
@@ -22,8 +22,9 @@ pub(super) struct ReleaseParams {
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
-) -> ApiResult<Document<Page<LockoutView>>> {
-    document(&Page { items: admin.directory.lockouts().list(clock::now()).await?, next: None })
+) -> ApiResult<Document<Listed<Page<LockoutView>>>> {
+    let (items, hidden) = admin.directory.lockouts().list_and_hidden(clock::now()).await?;
+    listed_hiding(hidden, &Page { items, next: None })
 }
 
 pub(super) async fn release_by_query(

@@ -18,6 +18,7 @@ use crate::directory::accounts::organizations::OrganizationView;
 use crate::directory::accounts::organizations::{
     NewOrganization, OrganizationFilter, OrganizationPatch,
 };
+use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::records::kind;
 use crate::web::paths;
 
@@ -44,6 +45,22 @@ pub(super) struct LinkPatch {
     enabled: bool,
 }
 
+/// An organization, and what may not have been meant.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OrganizationWithWarnings")]
+pub(super) struct WithWarnings {
+    #[serde(flatten)]
+    organization: OrganizationView,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+}
+
+impl Versioned for WithWarnings {
+    fn version(&self) -> u64 {
+        self.organization.version
+    }
+}
+
 pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
@@ -58,9 +75,12 @@ pub(super) async fn create(
     State(admin): State<AdminState>,
     NewRecord(change): NewRecord,
     Body(new): Body<NewOrganization>,
-) -> ApiResult<Created<OrganizationView>> {
-    let organization = admin.directory.organizations().create(new, &change).await?;
-    created(&organization, format!("/api/v1/organizations/{}", organization.id))
+) -> ApiResult<Created<WithWarnings>> {
+    let organizations = admin.directory.organizations();
+    let organization = organizations.create(new, &change).await?;
+    let warnings = organizations.about_name(&organization).await.into_iter().collect();
+    let path = format!("/api/v1/organizations/{}", organization.id);
+    created(&WithWarnings { organization, warnings }, path)
 }
 
 pub(super) async fn show(
@@ -75,8 +95,15 @@ pub(super) async fn change(
     Id(id): Id<OrganizationId>,
     RecordEdit(change): RecordEdit,
     Body(patch): Body<OrganizationPatch>,
-) -> ApiResult<Record<OrganizationView>> {
-    record(&admin.directory.organizations().change(&id, patch, &change).await?)
+) -> ApiResult<Record<WithWarnings>> {
+    let organizations = admin.directory.organizations();
+    let is_renamed = patch.name.is_some();
+    let organization = organizations.change(&id, patch, &change).await?;
+    let warning = match is_renamed {
+        true => organizations.about_name(&organization).await,
+        false => None,
+    };
+    record(&WithWarnings { organization, warnings: warning.into_iter().collect() })
 }
 
 pub(super) async fn delete(

@@ -53,10 +53,10 @@ impl Attempt {
         let (administrator, token, login) = match &self.actor {
             Actor::Administrator { id, login, .. } => (Some(id.as_str()), None, &**login),
             Actor::Token { id, name, .. } => (None, Some(id.as_str()), &**name),
-            // They may do everything.
-            Actor::SocketOwner | Actor::System(_) => return,
-            // Not a caller of this API.
-            Actor::PortalUser { .. } => return,
+            // They may do everything, or are not callers of this API.
+            Actor::SocketOwner | Actor::System(_) | Actor::PortalUser { .. } | Actor::Staff(_) => {
+                return;
+            }
         };
         let (cause, request) = (*cause, &*self.request);
         Event::RequestRefused { cause, request, administrator, token, login }.log();

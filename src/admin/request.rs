@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::caller::Caller;
+use super::field_error;
 use super::problem::Problem;
 use super::scoped::no_caller;
 use crate::clock;
@@ -277,10 +278,16 @@ pub(super) async fn read(request: Request, mebibytes: usize) -> Result<Bytes, Pr
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // Check the syntax of the whole document first, so that a syntax error at its end is not
     // reported as an invalid field at its beginning.
-    let body = std::str::from_utf8(body)
-        .map_err(|error| malformed(format!("the body is not valid JSON: {error}")))?;
+    let body = std::str::from_utf8(body).map_err(|error| {
+        malformed(format!("the body is not UTF-8, at byte {}", error.valid_up_to()))
+    })?;
+    if body.trim_ascii().is_empty() {
+        return Err(malformed("the body is empty; send a JSON object"));
+    }
     if let Err(error) = serde_json::from_str::<IgnoredAny>(body) {
-        return Err(malformed(format!("the body is not valid JSON: {error}")));
+        let (line, column) = (error.line(), error.column());
+        let what = if error.is_eof() { "ends too early" } else { "is not valid JSON" };
+        return Err(malformed(format!("the body {what}, at line {line}, column {column}")));
     }
     // serde would also read a list, taking its items as the fields in order.
     if !body.trim_ascii_start().starts_with('{') {
@@ -307,9 +314,7 @@ fn bad_if_match() -> Problem {
 /// A 422 for the field at `path`. serde names missing, unknown and duplicate fields in its message
 /// only; `path` is then that of their parent.
 fn invalid_at(path: &str, message: &str) -> Problem {
-    let named = ["unknown field `", "missing field `", "duplicate field `"]
-        .iter()
-        .find_map(|start| message.strip_prefix(start)?.split('`').next());
+    let (named, message) = field_error::plain(message);
     let parent = if path == "." { "" } else { path };
     let field = match named {
         None => parent.to_owned(),

@@ -18,6 +18,7 @@ use super::problem::Problem;
 use super::schemas::Schemas;
 use super::state::AdminState;
 use crate::directory::access::administrators::{AdministratorView, IssuedAdministrator};
+use crate::directory::access::api_tokens::ApiTokenView;
 use crate::directory::access::second_factors::SecondFactorView;
 use crate::directory::accounts::end_users::EndUserView;
 use crate::directory::accounts::groups::GroupView;
@@ -192,6 +193,7 @@ macro_rules! versioned {
 
 versioned!(
     AdministratorView,
+    ApiTokenView,
     EndUserView,
     GroupView,
     JobView,

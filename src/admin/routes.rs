@@ -55,6 +55,8 @@ pub(super) fn table() -> Table {
             op("policy.reload", "Read the policy files again").refuses(&["policy-invalid"]))
         .route(Read, Organizations, GET, "/api/v1/audit", audit::list,
             op("audit.list", "List entries of the audit log, the newest first"))
+        .route(Read, Organizations, GET, "/api/v1/audit/{id}", audit::show,
+            op("audit.show", "Get an entry of the audit log by its number"))
         .route(Export, Gateway, GET, "/api/v1/audit/checkpoint", audit::checkpoint,
             op("audit.checkpoint", "Sign the entries so far and get the checkpoint")
                 .refuses(&["not-found"]))
@@ -192,6 +194,12 @@ pub(super) fn table() -> Table {
             op("session.show", "Get who is calling"))
         .route(Read, Shared, DELETE, "/api/v1/session", session::end,
             op("session.end", "Sign out").refuses(&["not-found"]))
+        .route(Read, Shared, PUT, "/api/v1/session/password", session::set_password,
+            op("session.set_password", "Change the caller's own password")
+                .refuses(&["not-found", "code-required", "wrong-credentials", "locked-out", "busy"]))
+        .route(Read, Shared, POST, "/api/v1/session/password", session::post_password,
+            op("session.post_password", "Change the caller's own password")
+                .refuses(&["not-found", "code-required", "wrong-credentials", "locked-out", "busy"]))
         .route(Own, Gateway, GET, "/api/v1/administrators", administrators::list,
             op("administrators.list", "List administrators"))
         .route(Own, Gateway, POST, "/api/v1/administrators", administrators::create,
@@ -217,6 +225,10 @@ pub(super) fn table() -> Table {
             op("tokens.list", "List API tokens"))
         .route(Own, Gateway, POST, "/api/v1/tokens", tokens::create,
             op("tokens.create", "Create an API token"))
+        .route(Own, Gateway, GET, "/api/v1/tokens/{id}", tokens::show,
+            op("tokens.show", "Get an API token"))
+        .route(Own, Gateway, PATCH, "/api/v1/tokens/{id}", tokens::change,
+            op("tokens.change", "Change what an API token may do, and when it expires"))
         .route(Own, Gateway, DELETE, "/api/v1/tokens/{id}", tokens::revoke,
             op("tokens.revoke", "Revoke an API token"))
 }

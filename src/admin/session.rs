@@ -8,13 +8,17 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::problem::Problem;
 use super::request::{Body, NewRecord};
-use super::response::{ApiResult, Document, NoContent, Opened, document, no_content, opened};
+use super::response::{
+    ApiResult, Created, Document, NoContent, Opened, Record, created, document, no_content, opened,
+    record,
+};
 use super::scoped::{State, Unauthenticated};
 use super::state::AdminState;
 use crate::clock;
 use crate::credential::secret::Secret;
+use crate::directory::Change;
 use crate::directory::access::administrators::{
-    AdminSignIn, AdminSignInRequest, AdministratorView,
+    AdminPasswordChange, AdminPasswordRequest, AdminSignIn, AdminSignInRequest, AdministratorView,
 };
 use crate::directory::records::Rights;
 use crate::web::peer::Peer;
@@ -50,14 +54,11 @@ pub(super) async fn start(
     admin.site.check_host(&headers)?;
     let request = AdminSignInRequest { login: &login, password, code: code.as_deref(), address };
     let administrators = admin.directory.administrators();
-    let unauthorized = |name, detail: &str| Problem::new(StatusCode::UNAUTHORIZED, name, detail);
     Err(match administrators.sign_in(request, admin.rules, clock::now()).await? {
         AdminSignIn::Accepted { token, administrator } => {
             return opened(&administrator, admin.site.set_cookie(Some(&token)));
         }
-        AdminSignIn::CodeRequired => {
-            unauthorized("code-required", "the password is right; send a `code` too")
-        }
+        AdminSignIn::CodeRequired => code_required(),
         AdminSignIn::NoSecondFactor => unauthorized(
             "second-factor-missing",
             "this account has no second factor, and `admin.require_mfa` requires one; an owner can \
@@ -95,6 +96,62 @@ pub(super) async fn end(
         Some(line) => response.with_header(header::SET_COOKIE, line),
         None => response,
     })
+}
+
+/// The new password of the caller's own account.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "OwnPassword")]
+pub(super) struct OwnPassword {
+    /// The current password.
+    current: Secret<String>,
+    /// A code, if the account has a second factor.
+    #[serde(default)]
+    code: Option<String>,
+    /// The new password.
+    password: Secret<String>,
+}
+
+pub(super) async fn set_password(
+    State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
+    Body(body): Body<OwnPassword>,
+) -> ApiResult<Record<AdministratorView>> {
+    record(&*own_password(&admin, body, &change).await?)
+}
+
+pub(super) async fn post_password(
+    State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
+    Body(body): Body<OwnPassword>,
+) -> ApiResult<Created<AdministratorView>> {
+    let administrator = own_password(&admin, body, &change).await?;
+    created(&*administrator, format!("/api/v1/administrators/{}", administrator.id))
+}
+
+async fn own_password(
+    admin: &AdminState,
+    OwnPassword { current, code, password: new }: OwnPassword,
+    change: &Change,
+) -> Result<Box<AdministratorView>, Problem> {
+    let request = AdminPasswordRequest { current, code: code.as_deref(), new };
+    match admin.change_own_password(request, change).await? {
+        None => Err(Problem::not_found("session", "of this caller")),
+        Some(AdminPasswordChange::Changed(administrator)) => Ok(administrator),
+        Some(AdminPasswordChange::CodeRequired) => Err(code_required()),
+        Some(AdminPasswordChange::Wrong) => {
+            Err(unauthorized("wrong-credentials", "the current password or the code is wrong"))
+        }
+        Some(AdminPasswordChange::LockedOut { until }) => Err(locked_out(until, change.at)),
+    }
+}
+
+fn code_required() -> Problem {
+    unauthorized("code-required", "the password is right; send a `code` too")
+}
+
+fn unauthorized(name: &str, detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, name, detail)
 }
 
 fn locked_out(until: Timestamp, now: Timestamp) -> Problem {

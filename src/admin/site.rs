@@ -1,4 +1,4 @@
-//! The origin of the admin UI, and the defence of its cookie.
+//! Where browsers reach the admin listener, and the defence of its cookie.
 //!
 //! A browser sends the cookie by itself. So a request with the cookie must be to a host that is
 //! ours, because a name that an attacker controls can be rebound to this address (DNS rebinding);
@@ -109,8 +109,9 @@ impl Site {
             return Ok(());
         }
         Err(cross_site(
-            "a change with the cookie of a session must come from a page of the admin UI: it needs \
-             `Sec-Fetch-Site: same-origin` or the right `Origin`",
+            "a change with the cookie of a session must come from a page of this host: it needs \
+             `Sec-Fetch-Site: same-origin`, or an `Origin` that is this host's; programs should send a \
+             token instead",
         ))
     }
 

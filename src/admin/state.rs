@@ -14,7 +14,9 @@ use super::site::Site;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
-use crate::directory::access::administrators::AdminRules;
+use crate::directory::access::administrators::{
+    AdminPasswordChange, AdminPasswordRequest, AdminRules,
+};
 use crate::directory::records::{AdminSessionId, Scope};
 use crate::directory::{Change, Directory, DirectoryError};
 use crate::jobs::Jobs;
@@ -141,6 +143,20 @@ impl AdminState {
         change: &Change,
     ) -> Result<bool, DirectoryError> {
         self.own.administrators().end_session(session, change).await
+    }
+
+    /// Replaces the caller's own password. `None` if the caller is not an administrator with a session.
+    ///
+    /// # Errors
+    /// As [`Administrators::change_own_password`].
+    ///
+    /// [`Administrators::change_own_password`]: crate::directory::access::administrators::Administrators::change_own_password
+    pub(super) async fn change_own_password(
+        &self,
+        request: AdminPasswordRequest<'_>,
+        change: &Change,
+    ) -> Result<Option<AdminPasswordChange>, DirectoryError> {
+        self.own.administrators().change_own_password(request, change).await
     }
 
     /// What callers are authenticated with.

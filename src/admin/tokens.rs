@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{
-    ApiResult, Created, Document, NoContent, Versioned, created, document, no_content,
+    ApiResult, Created, Document, NoContent, Record, Versioned, created, document, no_content,
+    record,
 };
 use super::scoped::State;
 use super::state::AdminState;
@@ -12,7 +13,9 @@ use crate::clock;
 use crate::credential::token::PlainToken;
 use crate::directory::ApiTokenId;
 use crate::directory::Page;
-use crate::directory::access::api_tokens::{ApiTokenView, NewApiToken, TokenWarning};
+use crate::directory::access::api_tokens::{
+    ApiTokenPatch, ApiTokenView, NewApiToken, TokenWarning,
+};
 use crate::directory::accounts::patch;
 use crate::directory::records::{Rights, Role, Scope};
 
@@ -93,6 +96,22 @@ pub(super) async fn create(
     let (record, token) = admin.directory.api_tokens().create(&new, &change).await?;
     let path = format!("/api/v1/tokens/{}", record.id);
     created(&CreatedToken { record, token: ExposedToken::of(&token) }, path)
+}
+
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Id(id): Id<ApiTokenId>,
+) -> ApiResult<Record<ApiTokenView>> {
+    record(&admin.directory.api_tokens().get(&id).await?)
+}
+
+pub(super) async fn change(
+    State(admin): State<AdminState>,
+    Id(id): Id<ApiTokenId>,
+    RecordChange(change): RecordChange,
+    Body(patch): Body<ApiTokenPatch>,
+) -> ApiResult<Record<ApiTokenView>> {
+    record(&admin.directory.api_tokens().change(&id, &patch, &change).await?)
 }
 
 pub(super) async fn revoke(

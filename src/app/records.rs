@@ -68,7 +68,25 @@ pub(crate) fn note(
     occurrence: Occurrence,
     now: Timestamp,
 ) -> Result<(), StartError> {
-    let (store, _) = open(settings)?;
+    append(open(settings)?.0, occurrence, now)
+}
+
+/// The same for a store with the same key in another folder.
+///
+/// # Errors
+/// As [`note`].
+pub(crate) fn note_in(
+    folder: &Path,
+    settings: &Settings,
+    occurrence: Occurrence,
+    now: Timestamp,
+) -> Result<(), StartError> {
+    let file = key_file::path(settings);
+    let (_, store) = open_with(&file, |key| SledStore::open(folder, key))?;
+    append(store.into_inner(), occurrence, now)
+}
+
+fn append(store: SledStore, occurrence: Occurrence, now: Timestamp) -> Result<(), StartError> {
     let store: Arc<dyn Store> = Arc::new(store);
     let change = Change::new(Actor::System("command line"), now);
     let runtime =

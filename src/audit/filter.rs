@@ -5,6 +5,7 @@ use portcullis_store::Key;
 use serde::Deserialize;
 
 use crate::directory::records::audit::{BY_ACTOR, BY_KIND, BY_ORGANIZATION, BY_USER, Entry};
+use crate::directory::records::moment;
 
 /// By how many seconds an entry can be earlier than the one before it, at most: an operation reads
 /// the clock at its start, and may be committed after later ones.
@@ -21,9 +22,13 @@ pub struct Filter {
     pub organization: Option<String>,
     /// The kind of the entry, such as `group.changed`.
     pub kind: Option<String>,
-    /// The earliest time.
+    /// The earliest time, or the first date in UTC.
+    #[serde(default, deserialize_with = "moment::read_start")]
+    #[schemars(schema_with = "moment::schema")]
     pub since: Option<Timestamp>,
-    /// The latest time.
+    /// The latest time, or the last date in UTC.
+    #[serde(default, deserialize_with = "moment::read_end")]
+    #[schemars(schema_with = "moment::schema")]
     pub until: Option<Timestamp>,
 }
 

@@ -64,6 +64,16 @@ impl AuditLog {
         self.records.append(vec![(change.clone(), occurrence)]).await
     }
 
+    /// The entry with this number; `None` if there is none, it was removed at the end of its retention,
+    /// or the scope does not show it.
+    ///
+    /// # Errors
+    /// When the store is unavailable, or the entry is damaged.
+    pub async fn get(&self, number: u64) -> Result<Option<NumberedEntry>, StoreError> {
+        let record = self.records.read().record(kind::AUDIT, &number_id(number)).await?;
+        record.as_ref().map(NumberedEntry::read).transpose()
+    }
+
     /// A page of the entries, the newest first.
     ///
     /// # Errors

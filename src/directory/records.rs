@@ -31,6 +31,7 @@ pub mod kind;
 pub mod mail;
 mod managed;
 pub mod mark;
+pub(crate) mod moment;
 pub mod page;
 pub(in crate::directory) mod permitted;
 mod predecessor;

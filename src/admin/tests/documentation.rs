@@ -127,3 +127,22 @@ async fn pages_need_a_caller() {
         assert_eq!((answer.status.as_u16(), answer.code()), (401, "token-missing"), "{path}");
     }
 }
+
+#[test]
+fn docs_list_every_problem_type_with_its_status() {
+    let docs = include_str!("../../../docs/api.md");
+    let (_, table) = docs.split_once("| status | `type`, after").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let mut documented: Vec<(u16, &str)> = Vec::new();
+    for row in rows {
+        let cells: Vec<&str> = row.split('|').collect();
+        let status = cells[1].trim().parse().unwrap();
+        let names = cells[2].split('`').skip(1).step_by(2);
+        documented.extend(names.map(|name| (status, name)));
+    }
+    documented.sort_unstable();
+    let mut known: Vec<(u16, &str)> =
+        problem_type::ALL.iter().map(|known| (known.status.as_u16(), known.name)).collect();
+    known.sort_unstable();
+    assert_eq!(documented, known);
+}

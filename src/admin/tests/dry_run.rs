@@ -180,6 +180,7 @@ fn request(method: &Method, path: &str, ids: &Value) -> Option<(String, Option<V
         ("POST", "administrators/{id}/mfa") => (of("administrators", "/mfa"), None),
         ("DELETE", "administrators/{id}/sessions") => (of("administrators", "/sessions"), None),
         ("POST", "tokens") => (path.to_owned(), body(json!({ "name": "x" }))),
+        ("PATCH", "tokens/{id}") => (of("tokens", ""), body(json!({ "role": "auditor" }))),
         ("DELETE", "tokens/{id}") => (of("tokens", ""), None),
         ("POST", "bulk") => {
             let all = json!({
@@ -694,4 +695,30 @@ async fn a_policy_reload_is_compared_by_routes() {
     let broken = tried(&bench, Method::POST, "/api/v1/policy/reload", None).await;
     assert_eq!((broken.status.as_u16(), broken.code()), (422, "policy-invalid"));
     assert!(State::of(&bench).await == before);
+}
+
+#[tokio::test]
+async fn a_reload_compares_what_routes_do_not_their_names() {
+    let bench = Bench::start().await;
+    bench.person("acme", "ann", "limited").await;
+    let path = bench.policies.join("routes.toml");
+    let shipped = std::fs::read_to_string(&path).unwrap();
+    let write = |routes: &str| std::fs::write(&path, format!("{shipped}{routes}")).unwrap();
+    let route = |name: &str, path: &str, access: &str| {
+        format!("\n[[route]]\nname = \"{name}\"\npath = \"{path}\"\n{access}\n")
+    };
+    write(&route("Extra", "/extra/deep", "require = \"tickets.create\""));
+    assert_eq!(bench.post("/api/v1/policy/reload", json!({})).await.status, 200);
+    let reload = || changes(&bench, Method::POST, "/api/v1/policy/reload", None);
+    write(&route("Renamed", "/extra/deep", "require = \"tickets.create\""));
+    let renamed = reload().await;
+    assert_eq!((names(&renamed), &renamed["gains"]), (vec![], &json!([])), "{renamed}");
+    write(&route("Extra", "/other", "require = \"tickets.create\""));
+    let moved = reload().await;
+    assert_eq!(names(&moved), ["routes-open", "routes-close"], "{moved}");
+    // The path that the route was for is public now, by a route for all below it.
+    write(&route("Wide", "/extra/{*rest}", "access = \"public\""));
+    let wide = reload().await;
+    assert!(names(&wide).contains(&"routes-become-public"), "{wide}");
+    assert!(wide["warnings"].to_string().contains("`Extra`"), "{wide}");
 }

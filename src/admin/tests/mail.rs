@@ -41,15 +41,20 @@ async fn mails_are_listed_by_state_without_their_links() {
 }
 
 #[tokio::test]
-async fn a_waiting_mail_can_be_retried_and_a_sent_one_cannot() {
+async fn i9_a_waiting_mail_is_retried_and_a_sent_one_is_not() {
     let bench = Bench::start().await;
     let user = bench.person("acme", "ann", "limited").await;
     write_mail(&bench, &user, "one").await;
     let retried = bench.ask(Method::POST, "/api/v1/mail/one/retry", None).await;
     assert_eq!((retried.status.as_u16(), &retried.body["state"]), (201, &"waiting".into()));
     assert_eq!(retried.headers["location"], "/api/v1/mail/one");
+    let entries = bench.get("/api/v1/audit?kind=mail.retried").await;
+    let entries = entries.body["items"].as_array().unwrap();
+    assert_eq!((entries.len(), &entries[0]["user"]), (1, &user.into()));
     fixture::mark_sent(bench.directory(), &"one".into(), clock::now()).await;
     let refused = bench.ask(Method::POST, "/api/v1/mail/one/retry", None).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "mail-done"));
+    let entries = bench.get("/api/v1/audit?kind=mail.retried").await;
+    assert_eq!(entries.body["items"].as_array().unwrap().len(), 1, "not of a refused one");
     assert!(refused.detail().contains("ask for a new link"), "{}", refused.detail());
 }

@@ -68,6 +68,10 @@ impl World {
                 self.bench.fail_to_sign_in(&format!("{organization}-user")).await;
                 BASE64URL_NOPAD.encode(format!("account:{organization}-user").as_bytes())
             }
+            "audit" => {
+                let path = format!("/api/v1/audit?organization={organization}");
+                self.bench.get(&path).await.body["items"][0]["number"].to_string()
+            }
             "groups" => "limited".to_owned(),
             "administrators" => self.administrator.clone(),
             "tokens" => self.api_token.clone(),
@@ -162,6 +166,7 @@ async fn i10_routes_are_open_to_declared_roles_and_scopes_only() {
                         let status = answer.status.as_u16();
                         // A token has no session of its own to end.
                         let own = declared.ends_with("/session") && method == Method::DELETE;
+                        let own = own || declared.contains("/session/");
                         let closed = [401, 403, 404, 405, 500, 503];
                         assert!(own || !closed.contains(&status), "{at}: {answer:?}");
                     }
@@ -285,7 +290,9 @@ async fn i10_lists_leave_out_the_rest_and_count_it_unfiltered() {
     let world = World::start().await;
     for organization in ORGANIZATIONS {
         world.bench.begin_session(&world.ids[organization][0]).await;
-        world.bench.fail_to_sign_in(&format!("{organization}-user")).await;
+        for _ in 0..5 {
+            world.bench.fail_to_sign_in(&format!("{organization}-user")).await;
+        }
     }
     let bearer = world.bearer(Role::Auditor, acme()).await;
     for (path, filter, hidden) in [
@@ -295,15 +302,13 @@ async fn i10_lists_leave_out_the_rest_and_count_it_unfiltered() {
         ("sessions", Some("organization=acme"), Some(1)),
         ("mail", Some("state=waiting"), Some(1)),
         ("audit", Some("kind=user.created"), None),
-        ("lockouts", None, None),
+        ("lockouts", None, Some(1)),
         ("organizations/acme/end-users", None, None),
     ] {
         let list = world.get(&bearer, &format!("/api/v1/{path}")).await;
         assert_eq!(list.status, 200, "{path}: {list:?}");
         assert!(!list.body.to_string().contains("globex"), "{path}: {:?}", list.body);
-        if path != "lockouts" {
-            assert!(!list.body["items"].as_array().unwrap().is_empty(), "{path}");
-        }
+        assert!(!list.body["items"].as_array().unwrap().is_empty(), "{path}");
         if let Some(hidden) = hidden {
             assert_eq!(list.body["hidden"], hidden, "{path}");
         }

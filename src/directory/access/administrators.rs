@@ -9,9 +9,11 @@
 //! |---|---|
 //! | `accounts` | creating, changing and deleting accounts |
 //! | `sign_in` | checking login, password and code; the session that follows |
+//! | `own_password` | changing the password of the own account |
 //! | `sessions` | looking up, listing and ending sessions |
 
 mod accounts;
+mod own_password;
 mod sessions;
 mod sign_in;
 
@@ -23,6 +25,7 @@ use crate::directory::core::Core;
 pub use self::accounts::{
     AdministratorPatch, AdministratorView, IssuedAdministrator, NewAdministrator,
 };
+pub use self::own_password::{AdminPasswordChange, AdminPasswordRequest};
 pub use self::sessions::AdminSessionView;
 pub(in crate::directory) use self::sessions::is_open;
 pub use self::sign_in::{AdminSignIn, AdminSignInRequest};

@@ -3,16 +3,16 @@
 mod expiry;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::credential::token::PlainToken;
 use crate::directory::access::{scope, views};
-use crate::directory::accounts::name;
+use crate::directory::accounts::{name, patch};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::{
-    Actor, ApiToken, ApiTokenId, ApiTokenUse, Authority, Change, Page, PageRequest, Rights,
-    StaffMember, Stored, kind, put, retry,
+    Actor, ApiToken, ApiTokenId, ApiTokenUse, Authority, Change, Page, PageRequest, Rights, Role,
+    Scope, StaffMember, Stored, kind, put, retry,
 };
 use portcullis_store::{CommitError, Expect, StoreError, Write};
 
@@ -72,6 +72,30 @@ pub struct NewApiToken {
     pub expires: Option<Option<Timestamp>>,
 }
 
+/// Changes to a token; fields that are left out stay as they are. The token itself stays the same.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiTokenPatch {
+    /// What it is for.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Another address for blind copies of invitations; `null` removes it.
+    #[serde(default, deserialize_with = "patch::nullable")]
+    pub email: Option<Option<String>>,
+    /// Another role.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// Other organizations that it is limited to.
+    #[serde(default, deserialize_with = "patch::present")]
+    pub scope: Option<Scope>,
+    /// Whether it may be used to see the portal as a portal user does.
+    #[serde(default)]
+    pub impersonate: Option<bool>,
+    /// When it expires; `null` for never.
+    #[serde(default, deserialize_with = "patch::nullable")]
+    pub expires: Option<Option<Timestamp>>,
+}
+
 /// How long a token is valid, unless its creator says otherwise.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// How old the saved time of the last use may be.
@@ -112,9 +136,7 @@ impl ApiTokens {
             Some(expires) => expires,
             None => change.at.checked_add(LIFETIME).ok(),
         };
-        if expires.is_some_and(|expires| expires <= change.at) {
-            return Err(DirectoryError::invalid("expires", "must be in the future"));
-        }
+        check_expiry(expires, change.at)?;
         let doc = ApiToken {
             name: name::name("name", &new.name)?,
             email: new.email.as_deref().map(name::email).transpose()?,
@@ -134,6 +156,58 @@ impl ApiTokens {
         })
         .await?;
         Ok((ApiTokenView::new(created, None), token))
+    }
+
+    /// The token with this id.
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], or when the store is unavailable.
+    pub async fn get(&self, id: &ApiTokenId) -> Result<ApiTokenView, DirectoryError> {
+        let token = self.core.read().existing::<ApiToken>(id, None).await?;
+        let last = self.core.read().get::<ApiTokenUse>(id).await?;
+        Ok(ApiTokenView::new(token, last.map(|last| last.doc.at)))
+    }
+
+    /// Changes what a token is for and may do. Requests that begin after it have the new rights.
+    ///
+    /// # Errors
+    /// When the actor may not (I10), there is no such token, it is not at the expected version, a value
+    /// is invalid, or the store is unavailable.
+    pub async fn change(
+        &self,
+        id: &ApiTokenId,
+        patch: &ApiTokenPatch,
+        change: &Change,
+    ) -> Result<ApiTokenView, DirectoryError> {
+        change.requires_over_gateway(Authority::Own)?;
+        let ApiTokenPatch { name: called, email, role, scope: limit, impersonate, expires } = patch;
+        retry(|| async {
+            let token = self.core.read().existing::<ApiToken>(id, change.expected).await?;
+            let mut doc = token.doc.clone();
+            if let Some(called) = called {
+                doc.name = name::name("name", called)?;
+            }
+            if let Some(email) = email {
+                doc.email = email.as_deref().map(name::email).transpose()?;
+            }
+            if let Some(expires) = *expires {
+                check_expiry(expires, change.at)?;
+                doc.expires = expires;
+            }
+            doc.role = role.unwrap_or(doc.role);
+            doc.impersonate = impersonate.unwrap_or(doc.impersonate);
+            let mut commit = Vec::new();
+            if let Some(limit) = limit {
+                commit = scope::existing(self.core.read(), limit).await?;
+                doc.scope.clone_from(limit);
+            }
+            let (write, _) = token.replace(doc);
+            commit.push(write);
+            self.core.commit(change, commit).await?;
+            Ok::<_, AttemptError>(())
+        })
+        .await?;
+        self.get(id).await
     }
 
     /// The token that was presented, if it exists and has not expired. The store is asked each time,
@@ -187,6 +261,13 @@ impl ApiTokens {
             Ok::<_, AttemptError>(())
         })
         .await
+    }
+}
+
+fn check_expiry(expires: Option<Timestamp>, now: Timestamp) -> Result<(), DirectoryError> {
+    match expires.is_some_and(|expires| expires <= now) {
+        true => Err(DirectoryError::invalid("expires", "must be in the future")),
+        false => Ok(()),
     }
 }
 

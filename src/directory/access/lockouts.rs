@@ -103,13 +103,25 @@ impl Lockouts {
     /// # Errors
     /// When the store is unavailable.
     pub async fn list(&self, now: Timestamp) -> Result<Vec<LockoutView>, StoreError> {
-        let mut shown = Vec::new();
+        Ok(self.list_and_hidden(now).await?.0)
+    }
+
+    /// The same, and with a limited scope the number of those that it does not show.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn list_and_hidden(
+        &self,
+        now: Timestamp,
+    ) -> Result<(Vec<LockoutView>, Option<u64>), StoreError> {
+        let (mut shown, mut hidden) = (Vec::new(), 0);
         for locked in self.core.auth.lockout.locked(now) {
-            if self.is_shown(&locked.key).await? {
-                shown.push(locked.into());
+            match self.is_shown(&locked.key).await? {
+                true => shown.push(locked.into()),
+                false => hidden += 1,
             }
         }
-        Ok(shown)
+        Ok((shown, self.core.read().is_limited().then_some(hidden)))
     }
 
     /// Whether the scope shows the lockouts of this key.

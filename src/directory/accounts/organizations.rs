@@ -5,6 +5,7 @@ use crate::directory::accounts::name;
 use crate::directory::accounts::password_reuse::{Compared, differs, reject_passwords_of};
 use crate::directory::accounts::patch;
 use crate::directory::accounts::reference::require;
+use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{
@@ -13,6 +14,9 @@ use crate::directory::records::{
 };
 use portcullis_store::{CommitError, Expect, Key, Search, StoreError, Write};
 use serde::{Deserialize, Serialize};
+
+/// How many organizations are compared with the name of another.
+const SAME_NAME: usize = 20;
 
 /// An organization to be created.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
@@ -227,6 +231,31 @@ impl Organizations {
         })
         .await?;
         Ok(self.view(changed).await?)
+    }
+
+    /// Warns if another organization has the same name, however it is spelled. The organization exists
+    /// whatever happens here, so a failure is only logged.
+    pub async fn about_name(&self, organization: &OrganizationView) -> Option<Warning> {
+        let name = fold(&organization.name);
+        let prefix = Some(Key::new(TEXT, &*name));
+        let search = Search { prefix, ..Search::default() };
+        // Those with exactly this text are the first that begin with it.
+        let found = self.core.read().searched::<Organization>(&search, SAME_NAME).await;
+        let found = found.inspect_err(|error| {
+            tracing::warn!(%error, organization.id = %organization.id, "could not compare names");
+        });
+        let is_same = |other: &Stored<Organization>| {
+            other.id != organization.id && fold(&other.doc.name) == name
+        };
+        let other = found.ok()?.items.into_iter().find(is_same)?;
+        Some(Warning {
+            name: "name-in-use",
+            detail: format!(
+                "the organization `{}` has the name `{}` too; if they are not the same customer, \
+                 give them different names, because commands then need the id",
+                other.id, other.doc.name
+            ),
+        })
     }
 
     /// Deletes an organization that has neither portal users nor end users, and is in the scope of no

@@ -8,6 +8,7 @@ use super::user_view::{UserView, view};
 use super::users::Users;
 use crate::credential::folding::fold;
 use crate::directory::error::DirectoryError;
+use crate::directory::records::moment;
 use crate::directory::records::{
     EndUser, EndUserId, Group, GroupId, Organization, OrganizationId, Page, PageRequest, Stored,
     TEXT, User, UserId, UserStatus, disabled_key,
@@ -36,9 +37,13 @@ pub struct UserFilter {
     pub search: Option<String>,
     /// Those whose login begins with this text, however it is spelled.
     pub login_prefix: Option<String>,
-    /// Those who last signed in before this time, or never.
+    /// Those who last signed in before this time or date, or never.
+    #[serde(default, deserialize_with = "moment::read_start")]
+    #[schemars(schema_with = "moment::schema")]
     pub signed_in_before: Option<Timestamp>,
-    /// Those who last signed in at this time or later.
+    /// Those who last signed in at this time or date, or later.
+    #[serde(default, deserialize_with = "moment::read_start")]
+    #[schemars(schema_with = "moment::schema")]
     pub signed_in_after: Option<Timestamp>,
 }
 

@@ -227,10 +227,10 @@ impl Consequences {
                 format!("`{}` ({} {})", route.name(), methods.join(", "), route.path().as_str())
             })
             .collect();
-        let detail = match routes.is_empty() {
-            true => "no further route opens without a sign-in".to_owned(),
-            false => format!("these routes open without a sign-in: {}", routes.join("; ")),
-        };
+        if routes.is_empty() {
+            return None;
+        }
+        let detail = format!("these routes open without a sign-in: {}", routes.join("; "));
         warning("opens-without-sign-in", detail)
     }
 

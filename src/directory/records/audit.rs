@@ -51,7 +51,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 41] = [
+pub const OTHER_KINDS: [&str; 44] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -83,6 +83,7 @@ pub const OTHER_KINDS: [&str; 41] = [
     "job.finished",
     "job.failed",
     "job.cancelled",
+    "mail.retried",
     "mail.tested",
     "file.exported",
     "file.applied",
@@ -93,6 +94,8 @@ pub const OTHER_KINDS: [&str; 41] = [
     "gateway.stopped",
     "secrets.rotated",
     "store.accepted-older",
+    "store.created",
+    "store.rescued",
 ];
 
 /// The bytes of an entry's salt. Without it, the content of a short entry that was removed could be

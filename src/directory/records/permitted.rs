@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::administrator::AdminSession;
+use super::administrator::{AdminSession, Administrator};
 use super::belonging::organization_of;
 use super::change::Actor;
 use super::document::User;
@@ -74,7 +74,10 @@ pub(super) async fn check(
             }
         };
         let written = Written { kind, id, before: before.as_deref(), after };
-        if written.is_own_session(actor) {
+        if written.is_own_session(actor)
+            || written.continues_own_session(actor)
+            || written.is_own_password(actor)
+        {
             continue;
         }
         let needed = written.authority();
@@ -173,6 +176,47 @@ impl Written<'_> {
                 .is_ok_and(|session| session.staff.is_administrator(id)),
             _ => false,
         }
+    }
+
+    /// Whether an administrator's own session continues with another password.
+    fn continues_own_session(&self, actor: &Actor) -> bool {
+        let (Actor::Administrator { id, .. }, kind::ADMIN_SESSION, Some(before), Some(after)) =
+            (actor, self.kind, self.before, self.after)
+        else {
+            return false;
+        };
+        let read = |doc: &[u8]| serde_json::from_slice::<AdminSession>(doc).ok();
+        let (Some(before), Some(after)) = (read(before), read(after)) else { return false };
+        let continued = AdminSession { generation: after.generation, ..before };
+        continued.administrator == *id && continued == after
+    }
+
+    /// Whether an administrator replaces the password of their own account, and nothing else but what
+    /// the code uses up.
+    fn is_own_password(&self, actor: &Actor) -> bool {
+        let (Actor::Administrator { id, .. }, kind::ADMINISTRATOR, Some(before), Some(after)) =
+            (actor, self.kind, self.before, self.after)
+        else {
+            return false;
+        };
+        let read = |doc: &[u8]| serde_json::from_slice::<Administrator>(doc).ok();
+        let (Some(before), Some(after)) = (read(before), read(after)) else { return false };
+        let is_same_factor = match (&before.second_factor, &after.second_factor) {
+            (None, None) => true,
+            (Some(before), Some(after)) => {
+                before.secret == after.secret
+                    && before.created == after.created
+                    && after.recovery_codes.iter().all(|code| before.recovery_codes.contains(code))
+            }
+            _ => false,
+        };
+        let changed = Administrator {
+            password: after.password.clone(),
+            generation: after.generation,
+            second_factor: after.second_factor.clone(),
+            ..before
+        };
+        id.as_str() == self.id && is_same_factor && changed == after
     }
 }
 

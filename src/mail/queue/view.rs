@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Map;
 
 use super::MailQueue;
-use crate::directory::error::{DirectoryError, Refusal};
-use crate::directory::records::{Mail, MailKind, MailState, Notice, Stored, retry};
+use crate::directory::error::{AttemptError, DirectoryError, Refusal};
+use crate::directory::records::audit::{Occurrence, Subject};
+use crate::directory::records::{Mail, MailKind, MailState, Notice, Stored, User, retry};
 use crate::directory::{Change, MailId, Page, PageRequest, UserId};
 use portcullis_store::Key;
 
@@ -121,9 +123,25 @@ impl MailQueue {
                 return Err(DirectoryError::from(Refusal::mail_completed(&mail.doc)).into());
             }
             let state = MailState::Waiting { next: change.at };
-            self.replace(&mail, Mail { state, ..mail.doc.clone() }, change).await
+            let (write, changed) = mail.replace(Mail { state, ..mail.doc.clone() });
+            let user = reader.get::<User>(&mail.doc.user).await?;
+            let entry = retried(&mail, user.as_ref());
+            self.directory.records().commit_noting(change, vec![write], entry).await?;
+            Ok::<_, AttemptError>(changed)
         })
         .await?;
         Ok(changed.into())
+    }
+}
+
+/// The entry of the audit log about a mail that an operator sends again. `user` is the portal user it
+/// is for, unless that was deleted.
+fn retried(mail: &Stored<Mail>, user: Option<&Stored<User>>) -> Occurrence {
+    let subject = Subject::new("mail", mail.id.as_str(), &mail.doc.login);
+    let occasion = serde_json::to_value(mail.doc.occasion).unwrap_or_default();
+    let after = Map::from_iter([("occasion".to_owned(), occasion)]);
+    match user {
+        Some(user) => Occurrence { subject, ..Occurrence::of_user("mail.retried", user, after) },
+        None => Occurrence { subject, ..Occurrence::of_gateway("mail.retried", after) },
     }
 }

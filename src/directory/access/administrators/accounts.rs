@@ -353,7 +353,8 @@ impl Administrators {
         }
     }
 
-    async fn hash(
+    /// The hash of a new password, which is checked by the rules for passwords.
+    pub(super) async fn hash(
         &self,
         login: &str,
         email: Option<&str>,

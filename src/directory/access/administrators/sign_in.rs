@@ -213,7 +213,7 @@ impl Administrators {
     }
 
     /// Whether a code is right. What it uses up is removed from `factor`.
-    fn accepts(
+    pub(super) fn accepts(
         &self,
         of: &Stored<Administrator>,
         factor: &mut AdminFactor,
@@ -246,7 +246,7 @@ fn is_recovery(code: &str) -> bool {
 }
 
 /// Logs why a sign-in is refused; the answer does not say.
-fn refused(cause: Cause, found: Option<&Stored<Administrator>>, login: &str) {
+pub(super) fn refused(cause: Cause, found: Option<&Stored<Administrator>>, login: &str) {
     // The login of an administrator is not a password.
     let login = if found.is_some() { login } else { loggable_login(login) };
     let administrator = found.map(|found| found.id.as_str());
