@@ -15,6 +15,7 @@ use self::settings::settings;
 
 mod admin;
 mod audit;
+mod audit_entry;
 mod bulk;
 pub mod check;
 mod client;
@@ -44,6 +45,7 @@ mod personal_data;
 mod policy;
 mod preferences;
 mod progress;
+mod question;
 pub mod screen;
 mod secrets;
 pub mod serve;
@@ -139,13 +141,13 @@ enum ClientCommand {
     /// Explain the decision on a request
     Explain(explain::ExplainArgs),
     /// Manage groups and their permissions
-    #[command(subcommand)]
+    #[command(subcommand, alias = "group")]
     Groups(groups::Command),
     /// Manage organizations, their end users and their secure links
-    #[command(subcommand)]
+    #[command(subcommand, aliases = ["orgs", "organization"])]
     Organizations(organizations::Command),
     /// Manage portal users
-    #[command(subcommand)]
+    #[command(subcommand, alias = "user")]
     Users(users::Command),
     /// Change many portal users at once, with a report
     #[command(subcommand)]
@@ -283,7 +285,9 @@ impl Cli {
         let mut console = Console::new(socket, options, out)?;
         match command.run(&mut console) {
             Err(error) => match error.downcast::<WouldChange>() {
-                Ok(WouldChange(changes)) => impact::print(&mut console, &changes),
+                Ok(WouldChange { intent, changes }) => {
+                    impact::print(&mut console, &intent, &changes)
+                }
                 Err(error) => Err(error),
             },
             Ok(()) => Ok(()),

@@ -2,11 +2,14 @@
 
 use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
+use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::console::{Console, array, field, text};
+use super::console::{Console, Request, array, field, text};
+use super::edit::ExpectedVersion;
 use super::lookup::{self, short};
 use super::password;
+use super::question::When;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -76,6 +79,8 @@ pub(super) struct Edit {
     login: String,
     #[command(flatten)]
     changes: Changes,
+    #[command(flatten)]
+    expected: ExpectedVersion,
 }
 
 #[derive(Debug, Args)]
@@ -138,29 +143,29 @@ impl Command {
             Self::Edit(edit) => edit.run(console),
             Self::Delete { login } => {
                 let (id, login) = find(console, &login)?;
-                console.confirm(|_| {
-                    Ok(Some(format!("Delete the administrator {login}? Open sessions end.")))
-                })?;
-                console.delete(&["administrators", &id], &[])?;
+                let path = ["administrators", &*id];
+                let intent = format!("delete the administrator {login}");
+                console.carry_out(&Request::new(Method::DELETE, &path), &intent, When::Always)?;
                 console.report(&Value::Null, &format!("Deleted {login}."))
             }
             Self::ResetPassword { login, password_stdin } => {
                 let (id, login) = find(console, &login)?;
                 let password = password::read(password_stdin)?;
                 let body = json!({ "password": *password });
+                console.intends(&format!("set a new password for the administrator {login}"));
                 let changed = console.put(&["administrators", &id, "password"], &body)?;
                 console
                     .report(&changed, &format!("Set a new password for {login}; sessions ended."))
             }
             Self::ResetMfa { login } => {
                 let (id, login) = find(console, &login)?;
-                console.confirm(|_| {
-                    Ok(Some(format!(
-                        "Issue a new second factor for {login}? The app and the recovery codes in \
-                         use stop working, and open sessions end."
-                    )))
-                })?;
-                let issued = console.post(&["administrators", &id, "mfa"], None)?;
+                let path = ["administrators", &*id, "mfa"];
+                let intent = format!(
+                    "issue a new second factor for {login}: the app and the recovery codes in use \
+                     stop working"
+                );
+                let request = Request::new(Method::POST, &path);
+                let (issued, _) = console.carry_out(&request, &intent, When::Always)?;
                 let sentence = format!("Issued a new second factor for {login}.");
                 console.report(&issued, &with_factor(&issued, sentence))
             }
@@ -176,6 +181,7 @@ impl Command {
             }
             Self::EndSessions { login } => {
                 let (id, login) = find(console, &login)?;
+                console.intends(&format!("end the sessions of the administrator {login}"));
                 console.delete(&["administrators", &id, "sessions"], &[])?;
                 console.report(&Value::Null, &format!("Ended the sessions of {login}."))
             }
@@ -208,6 +214,7 @@ impl Create {
             "mfa": !no_mfa,
             "password": *password,
         });
+        console.intends(&format!("create the {} {login}", role.name()));
         let issued = console.post(&["administrators"], Some(&body))?;
         let (login, of_scope) = (text(&issued, "login"), of_scope(&issued));
         let mut sentence = format!("Created the {} {login}{of_scope}.", role.name());
@@ -224,7 +231,8 @@ impl Edit {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Changes { role, scope, no_scope, impersonate, no_impersonate, email, no_email } =
             self.changes;
-        let (id, login) = find(console, &self.login)?;
+        let before = administrator(console, &self.login)?;
+        let [id, login] = ["id", "login"].map(|field| text(&before, field));
         let mut patch = Map::new();
         if let Some(role) = role {
             patch.insert("role".to_owned(), role.name().into());
@@ -238,7 +246,14 @@ impl Edit {
         if email.is_some() || no_email {
             patch.insert("email".to_owned(), email.into());
         }
-        let changed = console.patch(&["administrators", &id], None, &Value::Object(patch))?;
+        let fields = [
+            ("role", "role"),
+            ("scope", "scope"),
+            ("right to impersonate", "impersonate"),
+            ("email address", "email"),
+        ];
+        let (path, edit) = (["administrators", &*id], (&before, &Value::Object(patch)));
+        let changed = self.expected.write(console, (&login, &path), edit, &fields)?;
         let sentence = format!(
             "{login} is now {} {}{}.",
             if text(&changed, "role").starts_with(['a', 'o']) { "an" } else { "a" },
@@ -279,12 +294,17 @@ pub(super) fn of_scope(record: &Value) -> String {
 
 /// The id and the login of an administrator.
 fn find(console: &Console<'_>, given: &str) -> anyhow::Result<(String, String)> {
+    let one = administrator(console, given)?;
+    Ok((text(&one, "id"), text(&one, "login")))
+}
+
+fn administrator(console: &Console<'_>, given: &str) -> anyhow::Result<Value> {
     let all = console.list(&["administrators"], &[])?;
     let is_named = |one: &&Value| {
         text(one, "id") == given || text(one, "login").to_lowercase() == given.to_lowercase()
     };
     match array(&all, "items").iter().find(is_named) {
-        Some(one) => Ok((text(one, "id"), text(one, "login"))),
+        Some(one) => Ok(one.clone()),
         None => {
             bail!("there is no administrator `{given}`; list them with `portcullis admin list`")
         }

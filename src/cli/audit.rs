@@ -1,24 +1,33 @@
 //! `portcullis audit`: the audit log, and the proof that it is whole.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use portcullis_audit::{PublicKey, Verification, Verified};
 use serde_json::Value;
 
+use super::audit_entry;
 use super::console::{Console, array, field, text};
 use super::lookup;
 use super::user_list::{end, time};
 use crate::directory::records::audit::{NOUNS, OTHER_KINDS};
 
+/// What the line of a signature begins with (C2SP signed-note).
+const SIGNATURE: &str = "\n\u{2014} ";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List entries, the newest first
     List(List),
+    /// Show an entry with what it changed, before and after
+    Show {
+        /// The entry's number, as `list` shows it
+        number: u64,
+    },
     /// Write the whole log, for verification and for keeping
     Export {
         /// The file to create [default: standard output]
@@ -80,6 +89,7 @@ impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
             Self::List(list) => list.run(console),
+            Self::Show { number } => audit_entry::show(console, number),
             Self::Export { output } => export(console, output),
             Self::Checkpoint => {
                 let checkpoint = console.get(&["audit", "checkpoint"])?;
@@ -115,19 +125,11 @@ impl List {
             &entries,
             ["NUMBER", "TIME", "ACTOR", "FROM", "KIND", "SUBJECT", "CHANGED"],
             |entry| {
-                let (actor, subject) = (field(entry, "actor"), field(entry, "subject"));
-                let name = match field(actor, "kind").as_str() {
-                    Some("socket") | None => "socket".to_owned(),
-                    Some("portal-user") => {
-                        let id = text(actor, "id");
-                        format!("portal-user {}", logins.get(&id).unwrap_or(&id))
-                    }
-                    Some(kind) => format!("{kind} {}", text(actor, "name")),
-                };
+                let subject = field(entry, "subject");
                 [
                     text(entry, "number"),
                     text(entry, "time"),
-                    name,
+                    audit_entry::actor(entry, &logins),
                     text(entry, "from"),
                     text(entry, "kind"),
                     text(subject, "name"),
@@ -200,8 +202,13 @@ fn changed(entry: &Value) -> String {
 fn export(console: &mut Console<'_>, output: Option<PathBuf>) -> anyhow::Result<()> {
     let segments = ["audit", "export"];
     let Some(path) = output else { return console.copy(&segments) };
-    let file =
-        File::create_new(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    let file = File::create_new(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => anyhow!(
+            "{} exists already, and is not overwritten; name another file, or remove it first",
+            path.display()
+        ),
+        _ => anyhow!("cannot create {}: {error}", path.display()),
+    })?;
     let mut file = BufWriter::new(file);
     console.read(&segments, &mut |part| Ok(file.write_all(part)?))?;
     file.flush()?;
@@ -221,13 +228,29 @@ impl Verify {
         let mut notes = Vec::new();
         for path in &against {
             let note = fs::read_to_string(path);
-            notes.push(note.with_context(|| format!("cannot read {}", path.display()))?);
+            let note = note.with_context(|| format!("cannot read {}", path.display()))?;
+            // Each alone, so that the error names its file.
+            Verification::new(&key, [&*note]).map_err(|error| match note.contains(SIGNATURE) {
+                true => anyhow!("{}: {error}", path.display()),
+                false => anyhow!(
+                    "{} is not a checkpoint; `portcullis audit checkpoint` prints one",
+                    path.display()
+                ),
+            })?;
+            notes.push(note);
         }
         let mut verification = Verification::new(&key, notes.iter().map(String::as_str))?;
         let verified = match file {
             Some(path) => {
                 let file = File::open(&path);
                 let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+                if against.is_empty() && file.metadata()?.len() == 0 {
+                    bail!(
+                        "{} is empty, so nothing can be verified; write the log to a file with \
+                         `portcullis audit export --output FILE`",
+                        path.display()
+                    );
+                }
                 for line in BufReader::new(file).lines() {
                     verification.line(&line?)?;
                 }

@@ -5,9 +5,10 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::console::{Console, Request, array, field, text};
-use super::impact::{Impact, counted};
+use super::impact::counted;
 use super::lookup;
 use super::progress;
+use super::question::When;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -158,16 +159,8 @@ fn queue(
     body: &Value,
     no_wait: bool,
 ) -> anyhow::Result<()> {
-    console.confirm(|console| {
-        let request = Request { body: Some(body), ..Request::new(Method::POST, path) };
-        let impact = Impact::of(console, &request)?;
-        let consequences = impact.sentences();
-        Ok(Some(match &*consequences {
-            [] => "Nothing would change for anyone. Queue the job?".to_owned(),
-            some => format!("{}.\nQueue the job?", some.join(";\n")),
-        }))
-    })?;
-    let job = console.post(path, Some(body))?;
+    let request = Request { body: Some(body), ..Request::new(Method::POST, path) };
+    let (job, _) = console.carry_out(&request, "queue the job", When::Always)?;
     let id = text(&job, "id");
     if no_wait {
         let people = counted(number(&job, "total"), "item");

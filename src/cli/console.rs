@@ -1,5 +1,6 @@
 //! What commands use: calls of the API, confirmation, and output.
 
+use std::cell::RefCell;
 use std::io::{self, BufRead, IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub(super) struct Console<'a> {
     client: Client,
     options: Options,
     out: &'a mut dyn Screen,
+    /// What the next write is for.
+    intent: RefCell<Option<String>>,
 }
 
 /// Options that all commands have.
@@ -59,7 +62,7 @@ impl<'a> Console<'a> {
         options: Options,
         out: &'a mut dyn Screen,
     ) -> anyhow::Result<Self> {
-        Ok(Self { client: Client::new(socket)?, options, out })
+        Ok(Self { client: Client::new(socket)?, options, out, intent: RefCell::default() })
     }
 
     /// Waits before the gateway is asked again.
@@ -94,16 +97,6 @@ impl<'a> Console<'a> {
         self.write(&Request { body: Some(body), ..Request::new(Method::PUT, segments) })
     }
 
-    pub(super) fn patch(
-        &self,
-        segments: &[&str],
-        version: Option<u64>,
-        body: &Value,
-    ) -> anyhow::Result<Value> {
-        let request = Request::new(Method::PATCH, segments);
-        self.write(&Request { version, body: Some(body), ..request })
-    }
-
     pub(super) fn delete(
         &self,
         segments: &[&str],
@@ -112,11 +105,17 @@ impl<'a> Console<'a> {
         self.write(&Request { params, ..Request::new(Method::DELETE, segments) }).map(drop)
     }
 
+    /// Keeps what the next write is for, such as `delete the group Limited`: `--dry-run` prints it.
+    pub(super) fn intends(&self, intent: &str) {
+        *self.intent.borrow_mut() = Some(intent.to_owned());
+    }
+
     /// Sends a write. With `--dry-run`, only tries it out, and ends the command with the error
     /// [`WouldChange`].
-    fn write(&self, request: &Request<'_>) -> anyhow::Result<Value> {
+    pub(super) fn write(&self, request: &Request<'_>) -> anyhow::Result<Value> {
         if self.options.dry_run {
-            return Err(WouldChange(self.tried(request)?).into());
+            let intent = self.intent.take().unwrap_or_else(|| request.described());
+            return Err(WouldChange { intent, changes: self.tried(request)? }.into());
         }
         let Request { method, segments, params, version, body } = request;
         let params = [params, self.detaching()].concat();
@@ -335,12 +334,22 @@ impl<'a> Request<'a> {
     pub(super) const fn new(method: Method, segments: &'a [&'a str]) -> Self {
         Self { method, segments, params: &[], version: None, body: None }
     }
+
+    /// The write, of a command that does not say what it intends.
+    fn described(&self) -> String {
+        format!("send {} {}", self.method, path(self.segments))
+    }
 }
 
 /// A write was tried out; what it would change. Not a failure: it ends the command early.
 #[derive(Debug, thiserror::Error)]
 #[error("nothing was changed")]
-pub(super) struct WouldChange(pub(super) Value);
+pub(super) struct WouldChange {
+    /// What the command does.
+    pub(super) intent: String,
+    /// The consequences.
+    pub(super) changes: Value,
+}
 
 /// A field of a document; `null` if it is missing.
 pub(super) fn field<'a>(document: &'a Value, name: &str) -> &'a Value {

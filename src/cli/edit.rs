@@ -4,10 +4,12 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 
 use clap::Args;
+use http::Method;
 use serde_json::{Map, Value};
 
 use super::client::ApiError;
-use super::console::{Console, field, text};
+use super::console::{Console, Request, field, text};
+use super::question::When;
 
 /// An item of a list without surrounding spaces: `a, b` has the items `a` and `b`.
 #[expect(clippy::unnecessary_wraps, reason = "clap asks for a result")]
@@ -36,22 +38,68 @@ pub(super) struct ExpectedVersion {
 }
 
 impl ExpectedVersion {
-    /// Sends an edit on condition that the record is at this version, by default the one at which it
-    /// was read. `fields` are labels, and the names of fields.
+    /// Sends an edit of `subject` on condition that the record is at this version. `fields` are labels,
+    /// and the names of fields.
     ///
     /// # Errors
-    /// As [`Console::patch`]. If the record was changed since, the error shows both sides.
+    /// As [`Console::write`]. If the record was changed since, the error shows both sides.
     pub(super) fn write(
         &self,
         console: &Console<'_>,
+        (subject, segments): (&str, &[&str]),
+        (before, patch): (&Value, &Value),
+        fields: &[(&str, &str)],
+    ) -> anyhow::Result<Value> {
+        console.intends(&intent(subject, (before, patch), fields));
+        console
+            .write(&self.request(segments, (before, patch)))
+            .map_err(|error| with_both_sides(error, (before, patch), fields))
+    }
+
+    /// The same, with a question before it. `intent` is what the command does.
+    ///
+    /// # Errors
+    /// As [`Console::carry_out`]. If the record was changed since, the error shows both sides.
+    pub(super) fn carry_out(
+        &self,
+        console: &Console<'_>,
+        (intent, when): (&str, When),
         segments: &[&str],
         (before, patch): (&Value, &Value),
         fields: &[(&str, &str)],
     ) -> anyhow::Result<Value> {
-        let version = self.if_version.or_else(|| field(before, "version").as_u64());
         console
-            .patch(segments, version, patch)
+            .carry_out(&self.request(segments, (before, patch)), intent, when)
+            .map(|(after, _)| after)
             .map_err(|error| with_both_sides(error, (before, patch), fields))
+    }
+
+    /// By default, the record must be at the version at which it was read.
+    fn request<'a>(
+        &self,
+        segments: &'a [&'a str],
+        (before, patch): (&Value, &'a Value),
+    ) -> Request<'a> {
+        let version = self.if_version.or_else(|| field(before, "version").as_u64());
+        Request { version, body: Some(patch), ..Request::new(Method::PATCH, segments) }
+    }
+}
+
+/// What an edit does: `change ada: group limited → admin`.
+pub(super) fn intent(
+    subject: &str,
+    (before, patch): (&Value, &Value),
+    fields: &[(&str, &str)],
+) -> String {
+    let is_changed = |name: &str| patch.get(name).is_some_and(|new| new != field(before, name));
+    let changes: Vec<_> = fields
+        .iter()
+        .filter(|(_, name)| is_changed(name))
+        .map(|(label, name)| format!("{label} {} → {}", shown(before, name), shown(patch, name)))
+        .collect();
+    match changes.is_empty() {
+        true => format!("change nothing: {subject} already has these values"),
+        false => format!("change {subject}: {}", changes.join("; ")),
     }
 }
 

@@ -1,11 +1,13 @@
 //! `portcullis organizations end-users`.
 
 use clap::{ArgGroup, Subcommand};
+use http::Method;
 use serde_json::{Value, json};
 
-use super::console::{Console, managed_by, text};
+use super::console::{Console, Request, managed_by, text};
 use super::edit::{ExpectedVersion, name_and_email, report_edit};
 use super::lookup;
+use super::question::When;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -80,11 +82,12 @@ impl Command {
             }
             Self::Create { organization, name, email } => {
                 let body = json!({ "name": name, "email": email });
-                let organization = lookup::organization_id(console, &organization)?;
+                let (organization, of) = named(console, &organization)?;
                 let path = ["organizations", &organization, "end-users"];
+                console.intends(&format!("create the end user {name} of {of}"));
                 let end_user = console.post(&path, Some(&body))?;
                 let sentence = format!(
-                    "Created the end user {} (id {}) of {organization}.",
+                    "Created the end user {} (id {}) of {of}.",
                     text(&end_user, "name"),
                     text(&end_user, "id")
                 );
@@ -97,24 +100,27 @@ impl Command {
                 let [id, name] = ["id", "name"].map(|field| text(&before, field));
                 let path = ["organizations", &organization, "end-users", &id];
                 let fields = [("name", "name"), ("email address", "email")];
-                let after = expected.write(console, &path, (&before, &patch), &fields)?;
+                let after = expected.write(console, (&name, &path), (&before, &patch), &fields)?;
                 report_edit(console, &name, (&before, &after), &fields)
             }
             Self::Delete { organization, id } => {
-                let organization = lookup::organization_id(console, &organization)?;
+                let (organization, of) = named(console, &organization)?;
                 let end_user = lookup::end_user(console, &organization, &id)?;
                 let [id, name] = ["id", "name"].map(|field| text(&end_user, field));
-                console.confirm(|_| {
-                    Ok(Some(format!("Delete the end user {name} (id {id}) of {organization}?")))
-                })?;
-                console.delete(&["organizations", &organization, "end-users", &id], &[])?;
-                console.report(
-                    &Value::Null,
-                    &format!("Deleted the end user {name} (id {id}) of {organization}."),
-                )
+                let path = ["organizations", &*organization, "end-users", &*id];
+                let intent = format!("delete the end user {name} (id {id}) of {of}");
+                console.carry_out(&Request::new(Method::DELETE, &path), &intent, When::Always)?;
+                let sentence = format!("Deleted the end user {name} (id {id}) of {of}.");
+                console.report(&Value::Null, &sentence)
             }
         }
     }
+}
+
+/// The id and the name of an organization.
+fn named(console: &Console<'_>, given: &str) -> anyhow::Result<(String, String)> {
+    let organization = lookup::organization(console, given)?;
+    Ok((text(&organization, "id"), text(&organization, "name")))
 }
 
 fn show(console: &mut Console<'_>, end_user: &Value) -> anyhow::Result<()> {

@@ -1,12 +1,15 @@
 //! `portcullis groups` (R1–R6).
 
 use clap::{ArgGroup, Args, Subcommand};
+use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::console::{Console, array, field, managed_by, text};
-use super::edit::{ExpectedVersion, report_edit, trimmed};
-use super::impact::{OpenSessions, counted};
+use super::client::with_option;
+use super::console::{Console, Request, array, field, managed_by, text};
+use super::edit::{ExpectedVersion, intent, report_edit, trimmed};
+use super::impact::counted;
 use super::lookup;
+use super::question::When;
 
 /// The group of sessions that a secure link starts.
 const NON_PORTAL: &str = portcullis_policy::built_in::NON_PORTAL;
@@ -108,6 +111,7 @@ impl Command {
             }
             Self::Create { name, id, permissions } => {
                 let body = json!({ "id": id, "name": name, "permissions": chosen(permissions) });
+                console.intends(&format!("create the group {name}"));
                 let group = console.post(&["groups"], Some(&body))?;
                 let sentence = format!(
                     "Created the group {} (id {}) with {} permissions.",
@@ -120,10 +124,12 @@ impl Command {
             Self::Edit(edit) => edit.run(console),
             Self::Copy { original, id, name } => {
                 let body = json!({ "id": id, "name": name });
-                let original = lookup::group_id(console, &original)?;
+                let original = lookup::group(console, &original)?;
+                let [original, copied] = ["id", "name"].map(|field| text(&original, field));
+                console.intends(&format!("copy the group {copied}"));
                 let group = console.post(&["groups", &original, "copy"], Some(&body))?;
                 let sentence = format!(
-                    "Copied {original} to the group {} (id {}).",
+                    "Copied the group {copied} to the group {} (id {}).",
                     text(&group, "name"),
                     text(&group, "id")
                 );
@@ -132,18 +138,19 @@ impl Command {
             Self::Delete { id, move_to } => delete(console, &id, move_to.as_deref()),
             Self::Default { id } => {
                 let before = lookup::group(console, &id)?;
-                let id = text(&before, "id");
-                console.confirm(|_| Ok(default_question(&before, None)))?;
-                let group = console.patch(&["groups", &id], None, &json!({ "default": true }))?;
-                let name = text(&group, "name");
+                let [id, name] = ["id", "name"].map(|field| text(&before, field));
+                let (path, body) = (["groups", &*id], json!({ "default": true }));
+                let request = Request::new(Method::PATCH, &path);
+                let request = Request { body: Some(&body), ..request };
+                let intent = default_intent(&before, &name);
+                let (group, _) = console.carry_out(&request, &intent, When::IfAffected)?;
                 console.report(
                     &group,
                     &format!(
                         "New portal users are now put in the group {name} ({} permissions).",
                         count(&group)
                     ),
-                )?;
-                warn_of_default(console, &group)
+                )
             }
         }
     }
@@ -166,112 +173,63 @@ impl Edit {
         if default {
             patch.insert("default".to_owned(), true.into());
         }
-        if let Some(permissions) = patch.get("permissions") {
-            console.confirm(|console| permissions_question(console, &before, permissions))?;
-        }
-        if default {
-            console.confirm(|_| Ok(default_question(&before, patch.get("permissions"))))?;
-        }
+        let name = text(&before, "name");
+        let patch = Value::Object(patch);
+        let intent = edit_intent(&before, &name, &patch);
         let fields = [("name", "name"), ("permissions", "permissions"), ("default", "default")];
-        let edit = (&before, &Value::Object(patch));
-        let after = expected.write(console, &["groups", &id], edit, &fields)?;
-        if default {
-            warn_of_default(console, &after)?;
-        }
+        let (asked, edit) = ((&*intent, When::IfAffected), (&before, &patch));
+        let after = expected.carry_out(console, asked, &["groups", &id], edit, &fields)?;
         let (granted, revoked) = difference(&before, &after);
         if granted.is_empty() && revoked.is_empty() {
             let fields = [("name", "name"), ("default", "default")];
-            return report_edit(console, &id, (&before, &after), &fields);
+            return report_edit(console, &name, (&before, &after), &fields);
         }
         let sentence = format!(
-            "Changed permissions of {id}: {}; {} permissions now.",
+            "Changed permissions of {name}: {}; {} permissions now.",
             listed(["granted", "revoked"], &granted, &revoked),
             count(&after)
         );
-        for name in ["name", "default"] {
-            if field(&before, name) != field(&after, name) {
-                console.note(&format!("Changed {name} of {id}: {}.", text(&after, name)))?;
+        for changed in ["name", "default"] {
+            if field(&before, changed) != field(&after, changed) {
+                console
+                    .note(&format!("Changed {changed} of {name}: {}.", text(&after, changed)))?;
             }
         }
         console.report(&after, &sentence)
     }
 }
 
-/// Asks before new portal users get all permissions. `permissions` are those that the group gets.
-fn default_question(group: &Value, permissions: Option<&Value>) -> Option<String> {
-    let gets_all = match permissions {
-        Some(Value::Array(ids)) => field(group, "of").as_u64() == u64::try_from(ids.len()).ok(),
-        Some(_) => true,
-        None => has_all(group),
-    };
-    (field(group, "default") != true && gets_all).then(|| {
-        let name = text(group, "name");
-        format!("Put new portal users in the group {name}? It has all permissions.")
-    })
+/// What making a group the default does.
+fn default_intent(group: &Value, name: &str) -> String {
+    let all = if has_all(group) { ", which has all permissions" } else { "" };
+    format!("put new portal users in the group {name}{all}")
 }
 
-/// Warns that new portal users get all permissions, where it was not asked.
-fn warn_of_default(console: &mut Console<'_>, group: &Value) -> anyhow::Result<()> {
-    if console.asks() || !has_all(group) {
-        return Ok(());
+/// What an edit does.
+fn edit_intent(before: &Value, name: &str, patch: &Value) -> String {
+    let mut parts = Vec::new();
+    match field(patch, "permissions") {
+        Value::Array(_) => {
+            let (granted, revoked) = difference(before, patch);
+            parts.extend(Some(listed(["grant", "revoke"], &granted, &revoked)));
+            parts.retain(|part| !part.is_empty());
+        }
+        Value::Null => {}
+        _ => parts.push("grant all permissions".to_owned()),
     }
-    console.note(
-        "warning: the group has all permissions; new portal users get all of them unless another \
-         group is named",
-    )
+    if field(patch, "default") == true && field(before, "default") != true {
+        parts.push(default_intent(&json!({}), name));
+    }
+    let fields = [("name", "name")];
+    match parts.is_empty() {
+        true => intent(name, (before, patch), &fields),
+        false => format!("change the group {name}: {}", parts.join("; ")),
+    }
 }
 
 /// Whether the group has all permissions of the policy.
 fn has_all(group: &Value) -> bool {
     field(group, "of").as_u64() == u64::try_from(array(group, "permissions").len()).ok()
-}
-
-/// Asks before permissions change that someone has now.
-fn permissions_question(
-    console: &Console<'_>,
-    group: &Value,
-    permissions: &Value,
-) -> anyhow::Result<Option<String>> {
-    let after = match permissions.as_array() {
-        Some(_) => json!({ "permissions": permissions }),
-        None => json!({ "permissions": all(console, group)? }),
-    };
-    let (granted, revoked) = difference(group, &after);
-    let name = text(group, "name");
-    if granted.is_empty() && revoked.is_empty() {
-        return Ok(None);
-    }
-    let affected = if field(group, "id") == NON_PORTAL {
-        let links = OpenSessions::count(console, &[], |_| true)?.links;
-        let organizations = console.list(&["organizations"], &[])?;
-        let enabled =
-            array(&organizations, "items").iter().filter(|o| field(o, "link_enabled") == true);
-        format!(
-            "Anyone with one of {} has this group, without signing in; {} of them {} open.",
-            counted(enabled.count(), "enabled secure link"),
-            counted(links, "session"),
-            if links == 1 { "is" } else { "are" }
-        )
-    } else {
-        let users = match users(group) {
-            0 => return Ok(None),
-            1 => "1 portal user is".to_owned(),
-            users => format!("{} are", counted(users, "portal user")),
-        };
-        format!("{users} in it; the change applies to the next request.")
-    };
-    let change = listed(["grant", "revoke"], &granted, &revoked);
-    Ok(Some(format!("Change permissions of the group {name}: {change}? {affected}")))
-}
-
-/// The ids of all permissions that a group can have.
-fn all(console: &Console<'_>, group: &Value) -> anyhow::Result<Vec<String>> {
-    let permissions = console.get(&["permissions"])?;
-    let can_have = |permission: &&Value| {
-        field(group, "id") != NON_PORTAL || field(permission, "identity") == false
-    };
-    let items = array(&permissions, "items").iter().filter(can_have);
-    Ok(items.map(|permission| text(permission, "id")).collect())
 }
 
 /// The permissions that a group gains and those that it loses.
@@ -295,24 +253,27 @@ fn delete(console: &mut Console<'_>, id: &str, move_to: Option<&str>) -> anyhow:
     let group = lookup::group(console, id)?;
     let move_to = move_to.map(|to| lookup::group(console, to)).transpose()?;
     let [id, name] = ["id", "name"].map(|field| text(&group, field));
-    console.confirm(|_| {
-        let users = users(&group);
-        Ok(match &move_to {
-            _ if users == 0 => Some(format!("Delete the group {name}? No portal user is in it.")),
-            Some(to) => Some(format!(
-                "Delete the group {name}, and move {} to the group {} ({} permissions)?",
+    let to = move_to.as_ref().map(|to| ["id", "name"].map(|field| text(to, field)));
+    let users = match users(&group) {
+        0 => ", which has no portal users".to_owned(),
+        users => match (&to, &move_to) {
+            (Some([_, to]), Some(group)) => format!(
+                ", and move {} to the group {to} ({} permissions)",
                 counted(users, "portal user"),
-                text(to, "name"),
-                count(to)
-            )),
+                count(group)
+            ),
             // The gateway refuses it.
-            None => None,
-        })
-    })?;
-    let target = move_to.as_ref().map(|to| text(to, "id"));
-    console.delete(&["groups", &id], &[("move_to", target.as_deref())])?;
-    let sentence = match target {
-        Some(to) => format!("Deleted the group {name}; its portal users are now in {to}."),
+            _ => String::new(),
+        },
+    };
+    let path = ["groups", &*id];
+    let params = [("move_to", to.as_ref().map(|[id, _]| &**id))];
+    let request = Request { params: &params, ..Request::new(Method::DELETE, &path) };
+    console
+        .carry_out(&request, &format!("delete the group {name}{users}"), When::Always)
+        .map_err(|error| with_option(error, "move_to", "--move-to"))?;
+    let sentence = match to {
+        Some([_, to]) => format!("Deleted the group {name}; its portal users are now in {to}."),
         None => format!("Deleted the group {name}."),
     };
     console.report(&Value::Null, &sentence)

@@ -1,91 +1,16 @@
-//! What a change affects, for `--dry-run` and for the question that is asked before it.
+//! What a change affects, in sentences: for `--dry-run`, and for the question before it
+//! ([`super::question`]).
 
 use serde_json::{Value, json};
 
-use super::console::{Console, Request, array, field, text};
+use super::console::{Console, array, field, text};
 use super::terminal::escaped_line;
 
 /// How many names a sentence lists.
 const NAMED: usize = 5;
 
-/// Open sessions.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct OpenSessions {
-    /// Those of portal users.
-    pub(super) users: usize,
-    /// Those that secure links started.
-    pub(super) links: usize,
-}
-
-impl OpenSessions {
-    /// Counts the sessions that match the parameters of the list, and `is_affected`.
-    pub(super) fn count(
-        console: &Console<'_>,
-        params: &[(&str, Option<&str>)],
-        is_affected: impl Fn(&Value) -> bool,
-    ) -> anyhow::Result<Self> {
-        let list = console.list(&["sessions"], params)?;
-        let (links, users): (Vec<&Value>, Vec<&Value>) = array(&list, "items")
-            .iter()
-            .filter(|session| is_affected(session))
-            .partition(|session| field(session, "kind") == "link");
-        Ok(Self { users: users.len(), links: links.len() })
-    }
-
-    /// Those of an organization.
-    pub(super) fn of_organization(console: &Console<'_>, id: &str) -> anyhow::Result<Self> {
-        Self::count(console, &[("organization", Some(id))], |_| true)
-    }
-
-    /// Those of a portal user.
-    pub(super) fn of_user(console: &Console<'_>, id: &str) -> anyhow::Result<Self> {
-        Self::count(console, &[("user", Some(id))], |_| true)
-    }
-
-    pub(super) fn all(self) -> usize {
-        self.users + self.links
-    }
-}
-
-/// What a write would change, for the question before it.
-pub(super) struct Impact(Value);
-
-impl Impact {
-    /// Tries a write out.
-    ///
-    /// # Errors
-    /// Those of the write.
-    pub(super) fn of(console: &Console<'_>, request: &Request<'_>) -> anyhow::Result<Self> {
-        Ok(Self(console.tried(request)?))
-    }
-
-    /// How many open sessions end.
-    pub(super) fn sessions(&self) -> usize {
-        number(&self.0, "sessions_ended")
-    }
-
-    /// How many secure links no longer open sessions.
-    pub(super) fn closed_links(&self) -> usize {
-        array(&self.0, "links_closed").len()
-    }
-
-    /// How many people can use the portal who could not before, secure links included.
-    pub(super) fn gaining_access(&self) -> usize {
-        number(field(&self.0, "access"), "gains")
-    }
-
-    /// The consequences, a sentence each.
-    pub(super) fn sentences(&self) -> Vec<String> {
-        sentences(&self.0)
-    }
-
-    /// Whether there is a warning of this name.
-    pub(super) fn warns(&self, name: &str) -> bool {
-        array(&self.0, "warnings").iter().any(|warning| field(warning, "name") == name)
-    }
-}
-
-fn number(document: &Value, name: &str) -> usize {
+/// A number in a document; 0 if it is missing.
+pub(super) fn number(document: &Value, name: &str) -> usize {
     field(document, name).as_u64().and_then(|it| usize::try_from(it).ok()).unwrap_or(0)
 }
 
@@ -117,28 +42,39 @@ pub(super) fn separated(number: usize) -> String {
     text
 }
 
-/// Prints what a write would change, for `--dry-run`.
-pub(super) fn print(console: &mut Console<'_>, changes: &Value) -> anyhow::Result<()> {
+/// Prints what a write would change, for `--dry-run`. `intent` is what the command does.
+pub(super) fn print(
+    console: &mut Console<'_>,
+    intent: &str,
+    changes: &Value,
+) -> anyhow::Result<()> {
     if console.is_json() {
         return console.document(&json!({ "changes": changes }));
     }
     let consequences = sentences(changes);
-    if consequences.is_empty() {
-        console.note(
-            "Nothing was changed. The command would change no permissions, end no session or link, \
-             and send no email.",
-        )?;
-    } else {
-        console.note("Nothing was changed. The command would have these consequences:")?;
-    }
+    let would = format!("Nothing was changed. The command would {}", escaped_line(intent));
+    console.note(&match consequences.is_empty() {
+        true => format!(
+            "{would}. It would change no permissions, end no session or link, and send no email."
+        ),
+        false => format!("{would}. It would have these consequences:"),
+    })?;
     for sentence in consequences {
         console.note(&format!("- {}", escaped_line(&sentence)))?;
     }
-    for warning in array(changes, "warnings") {
-        let [name, detail] = ["name", "detail"].map(|field| text(warning, field));
+    for [name, detail] in warnings(changes) {
         console.warning(&format!("{detail} ({name})"))?;
     }
     Ok(())
+}
+
+/// The names and details of the warnings, with options in place of the fields of the API.
+pub(super) fn warnings(changes: &Value) -> Vec<[String; 2]> {
+    let read = |warning: &Value| {
+        let [name, detail] = ["name", "detail"].map(|field| text(warning, field));
+        [name, detail.replace("`send_to`", "`--send-to`")]
+    };
+    array(changes, "warnings").iter().map(read).collect()
 }
 
 /// What a write would change for people, a sentence each.
@@ -194,11 +130,13 @@ fn listed(names: &[&str]) -> Option<String> {
     }
 }
 
-fn persons(number: usize) -> String {
+/// A number of people.
+pub(super) fn persons(number: usize) -> String {
     if number == 1 { "1 person".to_owned() } else { format!("{} people", separated(number)) }
 }
 
-fn verb(people: usize, verb: &str) -> String {
+/// A verb that agrees with a number of people.
+pub(super) fn verb(people: usize, verb: &str) -> String {
     if people == 1 { format!("{verb}s") } else { verb.to_owned() }
 }
 

@@ -1,30 +1,13 @@
-//! Where an invitation goes: the question before it is sent, and what is printed afterwards.
+//! Where an invitation goes: which warnings are asked about before it is sent, and what is printed
+//! afterwards.
 
 use serde_json::Value;
 
 use super::console::{Console, array, field, text};
 use super::terminal::shell_word;
 
-/// Asks before an invitation goes to another address than the login, if the login is one. `user` has
-/// the fields of a user, or of a new one.
-pub(super) fn question(console: &Console<'_>, user: &Value) -> anyhow::Result<Option<String>> {
-    let Some(login) = field(user, "login").as_str().filter(|login| login.contains('@')) else {
-        return Ok(None);
-    };
-    let organization = text(user, "organization");
-    let address = |record: &Value| field(record, "email").as_str().map(str::to_owned);
-    let own = match field(user, "end_user").as_str() {
-        Some(id) => address(&console.get(&["organizations", &organization, "end-users", id])?),
-        None => None,
-    };
-    let to = match own {
-        Some(own) => Some(own),
-        None => address(&console.get(&["organizations", &organization])?),
-    };
-    Ok(to
-        .filter(|to| !is_same(to, login))
-        .map(|to| format!("The invitation will go to {to}, not to {login}. Send it?")))
-}
+/// The warnings for which it is asked before an invitation is sent.
+pub(super) const ASKED: [&str; 2] = ["invitation-sent-elsewhere", "link-closes"];
 
 /// Where the invitation of a user was sent.
 pub(super) fn sent(user: &Value) -> String {

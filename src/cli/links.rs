@@ -5,8 +5,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::console::{Console, Request, field, text};
-use super::impact::{Impact, sessions_end};
 use super::lookup;
+use super::question::When;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -37,39 +37,28 @@ impl Command {
         let (link, result) = match self {
             Self::Show(_) => (console.get(&["organizations", &id, "link"])?, None),
             Self::Rotate(_) => {
-                console.confirm(|console| {
-                    let path = ["organizations", &*id, "link", "rotate"];
-                    let impact = Impact::of(console, &Request::new(Method::POST, &path))?;
-                    let ended = sessions_end(impact.sessions());
-                    Ok(Some(format!(
-                        "Replace the secure link of {name}? The current link stops working, and \
-                         {ended}."
-                    )))
-                })?;
-                let link = console.post(&["organizations", &id, "link", "rotate"], None)?;
+                let path = ["organizations", &*id, "link", "rotate"];
+                let request = Request::new(Method::POST, &path);
+                let intent = format!("replace the secure link of {name}");
+                let (link, _) = console.carry_out(&request, &intent, When::Always)?;
                 let sentence = format!(
                     "Replaced the secure link of {name}; the previous one no longer works."
                 );
                 (link, Some(sentence))
             }
             Self::Enable(_) => {
-                (switch(console, &id, true)?, Some(format!("Enabled the secure link of {name}.")))
+                let intent = format!("enable the secure link of {name}");
+                (
+                    switch(console, &organization, true, &intent)?,
+                    Some(format!("Enabled the secure link of {name}.")),
+                )
             }
             Self::Disable(_) => {
-                console.confirm(|console| {
-                    if field(&organization, "link_enabled") == false {
-                        return Ok(None);
-                    }
-                    let (path, body) =
-                        (["organizations", &*id, "link"], json!({ "enabled": false }));
-                    let request = Request::new(Method::PATCH, &path);
-                    let impact = Impact::of(console, &Request { body: Some(&body), ..request })?;
-                    let ended = sessions_end(impact.sessions());
-                    Ok(Some(format!(
-                        "Disable the secure link of {name}? It stops working, and {ended}."
-                    )))
-                })?;
-                (switch(console, &id, false)?, Some(format!("Disabled the secure link of {name}.")))
+                let intent = format!("disable the secure link of {name}");
+                (
+                    switch(console, &organization, false, &intent)?,
+                    Some(format!("Disabled the secure link of {name}.")),
+                )
             }
         };
         if let Some(sentence) = result {
@@ -95,6 +84,16 @@ fn leads_to_sign_in(console: &Console<'_>, organization: &Value) -> anyhow::Resu
     Ok(field(&preferences, "secure_with_password_if_portal_users_exist") == true)
 }
 
-fn switch(console: &Console<'_>, organization: &str, enabled: bool) -> anyhow::Result<Value> {
-    console.patch(&["organizations", organization, "link"], None, &json!({ "enabled": enabled }))
+fn switch(
+    console: &Console<'_>,
+    organization: &Value,
+    enabled: bool,
+    intent: &str,
+) -> anyhow::Result<Value> {
+    let id = text(organization, "id");
+    let (path, body) = (["organizations", &*id, "link"], json!({ "enabled": enabled }));
+    let is_closing = !enabled && field(organization, "link_enabled") == true;
+    let request = Request { body: Some(&body), ..Request::new(Method::PATCH, &path) };
+    let when = if is_closing { When::Always } else { When::IfAffected };
+    Ok(console.carry_out(&request, intent, when)?.0)
 }

@@ -48,6 +48,8 @@ impl Release {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Self { id, login, address } = self;
         let before = number(console)?;
+        let named = id.as_ref().or(login.as_ref()).or(address.as_ref());
+        console.intends(&format!("clear the failed attempts of {}", named.map_or("", |it| it)));
         let released = match &id {
             Some(id) => console.delete(&["lockouts", id], &[]),
             None => {

@@ -80,6 +80,7 @@ impl Command {
             Self::Retry(target) => {
                 let mail = lookup::mail(console, &target.id_or_login)?;
                 let [id, login] = ["id", "login"].map(|field| text(&mail, field));
+                console.intends(&format!("send the email to {} again", text(&mail, "to")));
                 let mail = console.post(&["mail", &id, "retry"], None).map_err(|error| {
                     let invite = format!("portcullis users invite {}", shell_word(&login));
                     match field(&mail, "occasion") == "invitation" {
@@ -100,6 +101,7 @@ impl Command {
 
 /// Fails if the email was not sent. With `--json`, the result is printed in either case.
 fn test(console: &mut Console<'_>, to: &str) -> anyhow::Result<()> {
+    console.intends(&format!("send a test email to {to}"));
     let result = console.post(&["mail", "test"], Some(&json!({ "to": to })))?;
     let [to, via, code, reply, error, advice] =
         ["to", "via", "code", "reply", "error", "advice"].map(|field| text(&result, field));

@@ -1,12 +1,16 @@
 //! `portcullis organizations`.
 
+use std::io::{self, Write};
+
 use clap::{ArgGroup, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
 
 use super::console::{Console, Request, field, managed_by, text};
 use super::edit::{ExpectedVersion, name_and_email, report_edit};
-use super::impact::{Impact, sessions_end};
+use super::impact::warnings;
+use super::question::When;
+use super::terminal::escaped_line;
 use super::{end_users, links, lookup};
 
 #[derive(Debug, Subcommand)]
@@ -82,13 +86,15 @@ impl Command {
             }
             Self::Create { name, id, email } => {
                 let body = json!({ "name": name, "id": id, "email": email });
+                console.intends(&format!("create the organization {name}"));
                 let organization = console.post(&["organizations"], Some(&body))?;
                 let sentence = format!(
                     "Created the organization {} (id {}).",
                     text(&organization, "name"),
                     text(&organization, "id")
                 );
-                console.report(&organization, &sentence)
+                console.report(&organization, &sentence)?;
+                warn(&organization)
             }
             Self::Edit { id, name, email, no_email, expected } => {
                 let patch = name_and_email(name, email, no_email);
@@ -96,28 +102,32 @@ impl Command {
                 let [id, name] = ["id", "name"].map(|field| text(&before, field));
                 let fields = [("name", "name"), ("email address", "email")];
                 let path = ["organizations", &id];
-                let after = expected.write(console, &path, (&before, &patch), &fields)?;
-                report_edit(console, &name, (&before, &after), &fields)
+                let after = expected.write(console, (&name, &path), (&before, &patch), &fields)?;
+                report_edit(console, &name, (&before, &after), &fields)?;
+                warn(&after)
             }
             Self::Delete { id } => {
                 let organization = lookup::organization(console, &id)?;
                 let [id, name] = ["id", "name"].map(|field| text(&organization, field));
-                console.confirm(|console| {
-                    let path = ["organizations", &*id];
-                    let impact = Impact::of(console, &Request::new(Method::DELETE, &path))?;
-                    let ended = sessions_end(impact.sessions());
-                    Ok(Some(format!(
-                        "Delete the organization {name} (id {id})? Its secure link stops working, \
-                         and {ended}."
-                    )))
-                })?;
-                console.delete(&["organizations", &id], &[])?;
+                let path = ["organizations", &*id];
+                let request = Request::new(Method::DELETE, &path);
+                let intent = format!("delete the organization {name} (id {id})");
+                console.carry_out(&request, &intent, When::Always)?;
                 console.report(&Value::Null, &format!("Deleted the organization {name} (id {id})."))
             }
             Self::Link(command) => command.run(console),
             Self::EndUsers(command) => command.run(console),
         }
     }
+}
+
+/// Prints the warnings in a response on standard error.
+fn warn(organization: &Value) -> anyhow::Result<()> {
+    for [name, detail] in warnings(organization) {
+        let warning = format!("warning: {detail} ({name})");
+        writeln!(io::stderr(), "{}", escaped_line(&warning))?;
+    }
+    Ok(())
 }
 
 fn show(console: &mut Console<'_>, organization: &Value) -> anyhow::Result<()> {

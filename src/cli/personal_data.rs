@@ -1,8 +1,10 @@
 //! `portcullis users export` and `erase`: what is stored about a person.
 
+use http::Method;
 use serde_json::Value;
 
-use super::console::{Console, array, field, text};
+use super::console::{Console, Request, array, field, text};
+use super::question::When;
 
 /// What an erasure does not reach, a line each.
 const REMAINING: [&str; 7] = [
@@ -21,23 +23,14 @@ pub(super) fn export(console: &mut Console<'_>, id: &str) -> anyhow::Result<()> 
     console.document(&export)
 }
 
-/// Deletes a portal user and what is stored about it. `question` composes the question of a
-/// deletion from what is deleted.
-pub(super) fn erase(
-    console: &mut Console<'_>,
-    user: &Value,
-    end_user: bool,
-    question: impl FnOnce(&Console<'_>, &Value, &str) -> anyhow::Result<String>,
-) -> anyhow::Result<()> {
+/// Deletes a portal user and what is stored about it.
+pub(super) fn erase(console: &mut Console<'_>, user: &Value, end_user: bool) -> anyhow::Result<()> {
     let [id, login] = ["id", "login"].map(|name| text(user, name));
     let export = console.get(&["users", &id, "export"])?;
     let stored = stored(&export, end_user);
-    console.confirm(|console| {
-        let what = format!("Erase {login} ({stored})");
-        question(console, user, &what).map(Some)
-    })?;
-    let params = [("end_user", end_user.then_some("true"))];
-    console.delete(&["users", &id], &params)?;
+    let (path, params) = (["users", &*id], [("end_user", end_user.then_some("true"))]);
+    let request = Request { params: &params, ..Request::new(Method::DELETE, &path) };
+    console.carry_out(&request, &format!("erase {login} ({stored})"), When::Always)?;
     console.report(&Value::Null, &format!("Erased {login}: {stored}."))?;
     let own = field(&export, "end_user");
     if !end_user && !own.is_null() {

@@ -1,13 +1,12 @@
 //! `portcullis preferences` (R12, R60).
 
 use clap::{ArgGroup, Args, Subcommand};
-use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::client::with_option;
-use super::console::{Console, Request, field, managed_by, text};
-use super::edit::ExpectedVersion;
-use super::impact::{Impact, OpenSessions, counted, sessions_end};
+use super::console::{Console, field, managed_by, text};
+use super::edit::{ExpectedVersion, intent};
+use super::question::When;
 
 /// Whether secure links require sign-in where portal users exist (R12).
 const SECURE: &str = "secure_with_password_if_portal_users_exist";
@@ -59,12 +58,13 @@ impl Set {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let before = console.get(&["preferences"])?;
         let patch = self.patch();
-        console.confirm(|console| question(console, &before, &patch))?;
         let fields =
             [("secure links with password", SECURE), ("redirect of the disabled portal", REDIRECT)];
+        let intent = intent("the preferences", (&before, &patch), &fields);
+        let (asked, edit) = ((&*intent, When::IfAffected), (&before, &patch));
         let after = self
             .expected
-            .write(console, &["preferences"], (&before, &patch), &fields)
+            .carry_out(console, asked, &["preferences"], edit, &fields)
             .map_err(|error| with_option(error, REDIRECT, "--disabled-redirect-url"))?;
         let changed = |name| field(&before, name) != field(&after, name);
         let mut sentences = Vec::new();
@@ -101,50 +101,6 @@ impl Set {
         }
         Value::Object(patch)
     }
-}
-
-/// Asks before the portal is disabled, and before secure links change what they open.
-fn question(
-    console: &Console<'_>,
-    before: &Value,
-    patch: &Value,
-) -> anyhow::Result<Option<String>> {
-    let new = |name| patch.get(name).filter(|value| field(before, name) != *value);
-    let mut sentences = Vec::new();
-    if let Some(secure) = new(SECURE).and_then(Value::as_bool) {
-        let request = Request::new(Method::PATCH, &["preferences"]);
-        let body = json!({ SECURE: secure });
-        let impact = Impact::of(console, &Request { body: Some(&body), ..request })?;
-        let links = counted(
-            if secure { impact.closed_links() } else { impact.gaining_access() },
-            "organization",
-        );
-        sentences.push(if secure {
-            format!(
-                "The secure links of {links} with portal users will lead to the sign-in page, and {}.",
-                sessions_end(impact.sessions())
-            )
-        } else {
-            format!(
-                "The secure links of {links} with portal users will open the portal without \
-                 sign-in, with the permissions of the Non-Portal User Group."
-            )
-        });
-    }
-    if let Some(url) = new(REDIRECT).and_then(Value::as_str) {
-        let open = OpenSessions::count(console, &[], |_| true)?.all();
-        let included = match open {
-            0 => String::new(),
-            _ => format!(", those of {} included,", counted(open, "open session")),
-        };
-        sentences.push(format!(
-            "The portal will be disabled: all requests{included} are redirected to {url}."
-        ));
-    }
-    if sentences.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(format!("{} Continue?", sentences.join(" "))))
 }
 
 fn show(console: &mut Console<'_>, preferences: &Value) -> anyhow::Result<()> {

@@ -1,11 +1,13 @@
 //! `portcullis sessions`.
 
 use clap::{Args, Subcommand};
+use http::Method;
 use serde_json::Value;
 
-use super::console::{Console, text};
-use super::impact::{OpenSessions, counted};
+use super::console::{Console, Request, text};
+use super::impact::counted;
 use super::lookup;
+use super::question::When;
 
 /// The kinds of sessions.
 const KINDS: [&str; 4] = ["user", "link", "staff", "impersonation"];
@@ -66,57 +68,37 @@ impl Command {
 
 impl End {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
-        let sentence = match self {
+        let (path, organization, whose) = match self {
             Self { id: Some(id), .. } => {
                 let id = lookup::session_id(console, &id)?;
+                console.intends(&format!("end the session {}", lookup::short(&id)));
                 console.delete(&["sessions", &id], &[])?;
-                format!("Ended the session {}.", lookup::short(&id))
+                let sentence = format!("Ended the session {}.", lookup::short(&id));
+                return console.report(&Value::Null, &sentence);
             }
             Self { user: Some(user), .. } => {
                 let user = lookup::user(console, &user)?;
                 let [id, login] = ["id", "login"].map(|field| text(&user, field));
-                let open = OpenSessions::of_user(console, &id)?;
-                console.confirm(|_| Ok(question(open, &format!("of {login}"))))?;
-                console.delete(&["users", &id, "sessions"], &[])?;
-                ended(open, &format!(" of {login}"))
+                (vec!["users".to_owned(), id, "sessions".to_owned()], None, format!(" of {login}"))
             }
             Self { organization: Some(organization), .. } => {
                 let organization = lookup::organization(console, &organization)?;
                 let [id, name] = ["id", "name"].map(|field| text(&organization, field));
-                let open = OpenSessions::of_organization(console, &id)?;
-                console.confirm(|_| Ok(question(open, &format!("of {name}"))))?;
-                console.delete(&["sessions"], &[("organization", Some(&id))])?;
-                ended(open, &format!(" of {name}"))
+                (vec!["sessions".to_owned()], Some(id), format!(" of {name}"))
             }
-            Self { .. } => {
-                let open = OpenSessions::count(console, &[], |_| true)?;
-                console.confirm(|_| Ok(question(open, "of the portal")))?;
-                console.delete(&["sessions"], &[])?;
-                ended(open, "")
-            }
+            Self { .. } => (vec!["sessions".to_owned()], None, String::new()),
+        };
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        let params = [("organization", organization.as_deref())];
+        let request = Request { params: &params, ..Request::new(Method::DELETE, &path) };
+        let intent = format!("end all sessions{whose}");
+        let (_, impact) = console.carry_out(&request, &intent, When::IfAffected)?;
+        let sentence = match impact.sessions() {
+            0 => format!("Nothing changed: no session{whose} is open."),
+            number => format!("Ended {}{whose}.", counted(number, "open session")),
         };
         console.report(&Value::Null, &sentence)
     }
-}
-
-/// How many sessions were open, and ended.
-fn ended(open: OpenSessions, whose: &str) -> String {
-    match open.all() {
-        0 => format!("Nothing changed: no session{whose} is open."),
-        number => format!("Ended {}{whose}.", counted(number, "open session")),
-    }
-}
-
-/// Asks before sessions end; `None` if none is open.
-fn question(open: OpenSessions, whose: &str) -> Option<String> {
-    let OpenSessions { users, links } = open;
-    let kinds = match (users, links) {
-        (0, 0) => return None,
-        (_, 0) => String::new(),
-        (0, _) => " that a secure link started".to_owned(),
-        (_, _) => format!(", {users} of portal users and {links} of secure links"),
-    };
-    Some(format!("End {} {whose}{kinds}?", counted(open.all(), "open session")))
 }
 
 /// Prints a list of sessions.

@@ -36,6 +36,8 @@ impl Command {
         match self {
             Self::Init => {
                 records::init(settings)?;
+                let created = Occurrence::of_gateway("store.created", Map::new());
+                records::note(settings, created, clock::now())?;
                 let document = json!({ "store": settings.store.path });
                 console.report(&document, &format!("created an empty store in `{store}`"))
             }
@@ -59,6 +61,14 @@ impl Command {
             Self::Rescue { folder } => {
                 let key = records::existing_key(settings)?;
                 let rescued = SledStore::rescue(&settings.store.path, &key, &folder)?;
+                // The audit log may be among what is missing.
+                let noted =
+                    records::note_in(&folder, settings, rescued_entry(&rescued), clock::now());
+                if let Err(error) = noted {
+                    console.warning(&format!(
+                        "the rescue is not in the audit log of the new store: {error}"
+                    ))?;
+                }
                 let Rescued { records, missing } = &rescued;
                 let records: Map<String, Value> =
                     records.iter().map(|(kind, count)| (kind.clone(), (*count).into())).collect();
@@ -84,6 +94,16 @@ fn accepted(before: Option<u64>, now: u64) -> Occurrence {
         .into_iter()
         .filter_map(|(name, commit)| commit.map(|commit| (name.to_owned(), Value::from(commit))));
     Occurrence::of_gateway("store.accepted-older", after.collect())
+}
+
+/// The entry of the audit log of a store that was rescued.
+fn rescued_entry(rescued: &Rescued) -> Occurrence {
+    let records: u64 = rescued.records.iter().map(|(_, records)| records).sum();
+    let after = Map::from_iter([
+        ("records".to_owned(), records.into()),
+        ("missing".to_owned(), rescued.missing.len().into()),
+    ]);
+    Occurrence::of_gateway("store.rescued", after)
 }
 
 fn listed(rescued: &Rescued) -> String {

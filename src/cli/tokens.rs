@@ -3,13 +3,16 @@
 use std::io::Write;
 
 use anyhow::bail;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::admin::{Role, of_scope, scope_ids, scope_of};
-use super::console::{Console, field, text};
+use super::console::{Console, Request, field, text};
+use super::edit::{ExpectedVersion, report_edit};
 use super::lookup::{self, short};
+use super::question::When;
 use super::user_list::time;
 
 #[derive(Debug, Subcommand)]
@@ -36,12 +39,110 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME", value_parser = expiry)]
         expires: Option<Expiry>,
     },
+    /// Change what a token is called, may do, or when it expires; the token itself stays the same
+    Edit(Edit),
     /// Revoke a token
     Revoke {
         /// The token's name or id, or the beginning of the id that `list` shows
         #[arg(value_name = "TOKEN")]
         name_or_id: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Edit {
+    /// The token's name or id, or the beginning of the id that `list` shows
+    #[arg(value_name = "TOKEN")]
+    name_or_id: String,
+    #[command(flatten)]
+    changes: Changes,
+    #[command(flatten)]
+    expected: ExpectedVersion,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Changes {
+    /// What the token is used for
+    #[arg(long)]
+    name: Option<String>,
+    /// What requests with the token may do
+    #[arg(long, value_enum)]
+    role: Option<Role>,
+    /// The organizations that the token is limited to, by id or name; repeat it for several
+    #[arg(long, value_name = "ORGANIZATION", conflicts_with = "no_scope")]
+    scope: Vec<String>,
+    /// Remove the limit to some organizations
+    #[arg(long)]
+    no_scope: bool,
+    /// Allow viewing the portal as a portal user does; nothing uses this right yet
+    #[arg(long, conflicts_with = "no_impersonate")]
+    impersonate: bool,
+    /// No longer allow it
+    #[arg(long)]
+    no_impersonate: bool,
+    /// The email address that gets blind copies of invitations sent with the token
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_email")]
+    email: Option<String>,
+    /// Remove the email address
+    #[arg(long)]
+    no_email: bool,
+    /// When the token expires: a date, an RFC 3339 time, or `never`
+    #[arg(long, value_name = "TIME", value_parser = expiry)]
+    expires: Option<Expiry>,
+}
+
+impl Edit {
+    fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let before = find(console, &self.name_or_id)?;
+        let [id, called] = ["id", "name"].map(|field| text(&before, field));
+        let Changes {
+            name,
+            role,
+            scope,
+            no_scope,
+            impersonate,
+            no_impersonate,
+            email,
+            no_email,
+            expires,
+        } = self.changes;
+        let scope = match !scope.is_empty() || no_scope {
+            true => Some(scope_ids(console, &scope)?),
+            false => None,
+        };
+        let given = [
+            ("name", name.map(Value::from)),
+            ("role", role.map(|role| role.name().into())),
+            ("scope", scope),
+            ("impersonate", (impersonate || no_impersonate).then(|| impersonate.into())),
+            ("email", (email.is_some() || no_email).then(|| email.into())),
+            ("expires", expires.map(|Expiry(time)| time.map(|time| time.to_string()).into())),
+        ];
+        let given = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let patch = Value::Object(given.collect());
+        let fields = [
+            ("name", "name"),
+            ("role", "role"),
+            ("scope", "scope"),
+            ("right to impersonate", "impersonate"),
+            ("email address", "email"),
+            ("expiry", "expires"),
+        ];
+        let subject = format!("the token \"{called}\"");
+        let (path, edit) = (["tokens", &*id], (&before, &patch));
+        let after = self.expected.write(console, (&subject, &path), edit, &fields)?;
+        report_edit(console, &subject, (&before, &after), &fields)
+    }
+}
+
+/// The token with this name or id.
+fn find(console: &Console<'_>, given: &str) -> anyhow::Result<Value> {
+    let tokens = console.list(&["tokens"], &[])?;
+    match lookup::token(&tokens, given)? {
+        Some(token) => Ok(token.clone()),
+        None => bail!("there is no token `{given}`; list them with `portcullis token list`"),
+    }
 }
 
 /// When a token expires; `None` for never.
@@ -72,6 +173,8 @@ impl Command {
                 })
             }
             Self::Create { name, email, role, scope, impersonate, expires } => {
+                console
+                    .intends(&format!("create the token \"{name}\" with the role {}", role.name()));
                 let mut body = Map::from_iter([
                     ("name".to_owned(), name.into()),
                     ("email".to_owned(), email.into()),
@@ -99,19 +202,14 @@ impl Command {
                 )?;
                 console.report(&token, &text(&token, "token"))
             }
+            Self::Edit(edit) => edit.run(console),
             Self::Revoke { name_or_id } => {
-                let tokens = console.list(&["tokens"], &[])?;
-                let Some(token) = lookup::token(&tokens, &name_or_id)? else {
-                    bail!(
-                        "there is no token `{name_or_id}`; list them with `portcullis token list`"
-                    );
-                };
-                let [id, name] = ["id", "name"].map(|field| text(token, field));
+                let token = find(console, &name_or_id)?;
+                let [id, name] = ["id", "name"].map(|field| text(&token, field));
                 let called = format!("the token \"{name}\" ({})", short(&id));
-                console.confirm(|_| {
-                    Ok(Some(format!("Revoke {called}? Requests with it are refused at once.")))
-                })?;
-                console.delete(&["tokens", &id], &[])?;
+                let path = ["tokens", &*id];
+                let intent = format!("revoke {called}: requests with it are refused at once");
+                console.carry_out(&Request::new(Method::DELETE, &path), &intent, When::Always)?;
                 console.report(&Value::Null, &format!("Revoked {called}."))
             }
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::with_option;
 use super::console::{Console, Request, array, text};
-use super::impact::{Impact, sessions_end};
+use super::question::When;
 use super::terminal::shell_word;
 use super::{invitations, lookup, password};
 
@@ -70,10 +70,13 @@ impl Create {
             "blind_copy": self.blind_copy,
             "require_mfa": self.require_mfa,
         });
-        console.confirm(|console| question(console, &organization, &body))?;
-        if self.invite && self.send_to.is_none() {
-            console.confirm(|console| invitations::question(console, &body))?;
-        }
+        // Whether there will be a password makes no difference to what is asked.
+        let request = Request { body: Some(&body), ..Request::new(Method::POST, &["users"]) };
+        let who = self.login.as_deref().unwrap_or("with the email address as login");
+        let intent = format!("create the portal user {who} of {}", text(&organization, "name"));
+        let impact = console
+            .ask(&request, &intent, When::Warned(&invitations::ASKED))
+            .map_err(|error| with_option(error, "login", "--login"))?;
         if self.password || self.password_stdin || self.password_hash_stdin {
             let given = password::read(self.password_stdin || self.password_hash_stdin)?;
             let field = if self.password_hash_stdin { "password_hash" } else { "password" };
@@ -84,7 +87,9 @@ impl Create {
         let kind = if group.is_some() { "group" } else { "default group" };
         let user = console
             .post(&["users"], Some(&body))
-            .map_err(|error| with_option(error, "login", "--login"))?;
+            .map_err(|error| with_option(error, "login", "--login"))
+            .map_err(|error| with_option(error, "send_to", "--send-to"))?;
+        console.warn(&impact)?;
         let [login, id, group] = ["login", "id", "group"].map(|field| text(&user, field));
         let group = match console.get(&["groups", &group]) {
             Ok(record) => format!(
@@ -99,27 +104,6 @@ impl Create {
         console.report(&user, &format!("Created {login} (id {id}) in the {kind} {group}{next}"))?;
         invitations::warn(console, &user)
     }
-}
-
-/// Asks before the first portal user closes the link that others use now (R12, R14). Whether there
-/// will be a password makes no difference to that.
-fn question(
-    console: &Console<'_>,
-    organization: &Value,
-    body: &Value,
-) -> anyhow::Result<Option<String>> {
-    let request = Request { body: Some(body), ..Request::new(Method::POST, &["users"]) };
-    let impact =
-        Impact::of(console, &request).map_err(|error| with_option(error, "login", "--login"))?;
-    let is_asked = impact.closed_links() > 0 && impact.sessions() > 0;
-    Ok(is_asked.then(|| {
-        format!(
-            "Create the first portal user of {}? Its secure link will lead to the sign-in page, \
-             and {}.",
-            text(organization, "name"),
-            sessions_end(impact.sessions())
-        )
-    }))
 }
 
 /// What happens next, or what to do.

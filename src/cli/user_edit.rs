@@ -1,13 +1,14 @@
 //! `portcullis users edit`, `disable` and `enable`.
 
 use clap::{ArgGroup, Args};
+use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::console::{Console, field, text};
+use super::console::{Console, Request, field, text};
 use super::edit::{ExpectedVersion, report_edit};
-use super::impact::{OpenSessions, counted};
 use super::invitations::warn;
 use super::lookup;
+use super::question::When;
 use super::user::User;
 
 #[derive(Debug, Args)]
@@ -72,10 +73,35 @@ impl Edit {
             ("MFA required", "require_mfa"),
         ];
         let edit = (&before, &Value::Object(patch));
-        let after = self.expected.write(console, &["users", &id], edit, &fields)?;
-        report_edit(console, &login, (&before, &after), &fields)?;
+        let after = self.expected.write(console, (&login, &["users", &id]), edit, &fields)?;
+        match console.is_json() {
+            true => report_edit(console, &login, (&before, &after), &fields)?,
+            false => {
+                let named = (&named(console, &before), &named(console, &after));
+                report_edit(console, &login, named, &fields)?;
+            }
+        }
         warn(console, &after)
     }
+}
+
+/// The record with the names of its group and end user in place of their ids.
+fn named(console: &Console<'_>, user: &Value) -> Value {
+    let [organization, group, end_user] =
+        ["organization", "group", "end_user"].map(|field| text(user, field));
+    let mut named = user.clone();
+    for (field, path) in [
+        ("group", &["groups", &*group][..]),
+        ("end_user", &["organizations", &organization, "end-users", &end_user]),
+    ] {
+        if !named.get(field).is_none_or(Value::is_null)
+            && let Ok(record) = console.get(path)
+            && let Some(named) = named.get_mut(field)
+        {
+            *named = text(&record, "name").into();
+        }
+    }
+    named
 }
 
 /// Disables or enables a portal user.
@@ -88,16 +114,14 @@ pub(super) fn set_disabled(
     let [id, login] = ["id", "login"].map(|field| text(&before, field));
     let state = if disabled { "disabled" } else { "enabled" };
     let is_same = field(&before, "disabled") == disabled;
-    if disabled && !is_same {
-        console.confirm(|console| {
-            let requests = match OpenSessions::of_user(console, &id)?.all() {
-                0 => String::new(),
-                open => format!(", and so are the requests of {}", counted(open, "open session")),
-            };
-            Ok(Some(format!("Disable {login}? Sign-in is refused from now on{requests}.")))
-        })?;
-    }
-    let after = console.patch(&["users", &id], None, &json!({ "disabled": disabled }))?;
+    let (path, body) = (["users", &*id], json!({ "disabled": disabled }));
+    let request = Request { body: Some(&body), ..Request::new(Method::PATCH, &path) };
+    let intent = match disabled {
+        true => format!("disable {login}, who can then neither sign in nor use open sessions"),
+        false => format!("enable {login}"),
+    };
+    let when = if disabled && !is_same { When::Always } else { When::Warned(&[]) };
+    let (after, _) = console.carry_out(&request, &intent, when)?;
     let sentence = match (is_same, disabled) {
         (true, _) => format!("Nothing changed: {login} was already {state}."),
         (false, true) => format!("Disabled {login}: sign-in and requests are refused."),

@@ -1,14 +1,13 @@
 //! `portcullis users list`, and times on the command line.
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::Args;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::console::{Console, field, text};
 use super::lookup;
+use crate::directory::records::moment;
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -90,24 +89,12 @@ pub(super) fn mfa(user: &Value) -> &'static str {
 
 /// A time, or the beginning of a date in UTC.
 pub(super) fn time(text: &str) -> anyhow::Result<Timestamp> {
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    let at_midnight = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
-    Date::strptime("%Y-%m-%d", text).and_then(at_midnight).with_context(|| {
-        format!(
-            "`{text}` is not a date (e.g. `2027-01-31`) or a time (e.g. `2027-01-31T12:00:00Z`)"
-        )
-    })
+    moment::start(text).map_err(|error| anyhow!("`{text}` {error}"))
 }
 
 /// A time, or the end of a date in UTC.
 pub(super) fn end(text: &str) -> anyhow::Result<Timestamp> {
-    let time = time(text)?;
-    Ok(match text.parse::<Timestamp>() {
-        Ok(_) => time,
-        Err(_) => time.checked_add(SignedDuration::from_hours(24))?,
-    })
+    moment::end(text).map_err(|error| anyhow!("`{text}` {error}"))
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@ use std::io::Write;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::console::{Console, text};
+use super::console::{Console, Request, text};
 use super::lookup::{self, short};
+use super::question::When;
 use super::user_list::time;
 
 #[derive(Debug, Args)]
@@ -59,6 +61,7 @@ impl Tokens {
             }
             Command::Create { name, expires } => {
                 let body = json!({ "name": name, "expires": expires });
+                console.intends(&format!("create a token for programs of {login}"));
                 let token = console.post(&path, Some(&body))?;
                 // On standard error, so that a script gets only the token on standard output.
                 writeln!(std::io::stderr(), "Keep the token safe: it is not shown again.")?;
@@ -74,10 +77,9 @@ impl Tokens {
                 };
                 let [id, name] = ["id", "name"].map(|field| text(token, field));
                 let called = format!("the token \"{name}\" ({}) of {login}", short(&id));
-                console.confirm(|_| {
-                    Ok(Some(format!("Revoke {called}? Requests with it are refused at once.")))
-                })?;
-                console.delete(&["users", &user, "tokens", &id], &[])?;
+                let path = ["users", &*user, "tokens", &*id];
+                let intent = format!("revoke {called}: requests with it are refused at once");
+                console.carry_out(&Request::new(Method::DELETE, &path), &intent, When::Always)?;
                 console.report(&Value::Null, &format!("Revoked {called}."))
             }
         }

@@ -4,9 +4,9 @@ use clap::Subcommand;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::client::with_command;
+use super::client::{with_command, with_option};
 use super::console::{Console, Request, field, managed_by, text};
-use super::impact::{Impact, sessions_end};
+use super::question::When;
 use super::terminal::shell_word;
 use super::user::User;
 use super::user_list::{mfa, status};
@@ -87,8 +87,9 @@ impl Command {
             Self::Disable(user) => user_edit::set_disabled(console, &user, true),
             Self::Enable(user) => user_edit::set_disabled(console, &user, false),
             Self::Password { user, password_stdin } => {
-                let (id, _) = user.id_and_login(console)?;
+                let (id, login) = user.id_and_login(console)?;
                 let password = password::read(password_stdin)?;
+                console.intends(&format!("set the password of {login}"));
                 let body = json!({ "password": password.as_str() });
                 let changed = console.put(&["users", &id, "password"], &body)?;
                 let login = text(&changed, "login");
@@ -100,22 +101,27 @@ impl Command {
             Self::Invite { user, send_to, blind_copy } => {
                 let user = user.find(console)?;
                 let [id, login] = ["id", "login"].map(|field| text(&user, field));
-                if send_to.is_none() {
-                    console.confirm(|console| invitations::question(console, &user))?;
-                }
                 let body = json!({ "send_to": send_to, "blind_copy": blind_copy });
+                let path = ["users", &*id, "invitation"];
+                let request = Request { body: Some(&body), ..Request::new(Method::POST, &path) };
+                let intent = format!("invite {login}");
                 let invited =
-                    console.post(&["users", &id, "invitation"], Some(&body)).map_err(|error| {
-                        let set = format!("portcullis users password {}", shell_word(&login));
-                        with_command(error, "has-password", &set)
-                    })?;
+                    console.carry_out(&request, &intent, When::Warned(&invitations::ASKED));
+                let (invited, _) = invited.map_err(|error| {
+                    let set = format!("portcullis users password {}", shell_word(&login));
+                    let error = with_command(error, "has-password", &set);
+                    with_option(error, "send_to", "--send-to")
+                })?;
                 let [login, invitation] = [text(&invited, "login"), invitations::sent(&invited)];
                 console.report(&invited, &format!("Invited {login}; {invitation}"))?;
                 invitations::warn(console, &invited)
             }
             Self::Withdraw(user) => {
                 let (id, login) = user.id_and_login(console)?;
-                console.delete(&["users", &id, "invitation"], &[])?;
+                let path = ["users", &*id, "invitation"];
+                let request = Request::new(Method::DELETE, &path);
+                let intent = format!("withdraw the invitation of {login}");
+                console.carry_out(&request, &intent, When::Warned(&["link-stays-closed"]))?;
                 console.report(&Value::Null, &format!("Withdrew the invitation of {login}."))
             }
             Self::ResetMfa(user) => {
@@ -125,8 +131,14 @@ impl Command {
                     let sentence = format!("Nothing changed: {login} has no second factor.");
                     return console.report(&Value::Null, &sentence);
                 }
-                console.confirm(|_| Ok(Some(second_factor_question(&user, &login))))?;
-                console.delete(&["users", &id, "mfa"], &[])?;
+                let next = match field(&user, "require_mfa") == true {
+                    true => "after which the next sign-in asks for a new one",
+                    false => "after which the password alone is enough to sign in",
+                };
+                let path = ["users", &*id, "mfa"];
+                let intent =
+                    format!("remove the second factor and the recovery codes of {login}, {next}");
+                console.carry_out(&Request::new(Method::DELETE, &path), &intent, When::Always)?;
                 console.report(&Value::Null, &format!("Reset the second factor of {login}."))
             }
             Self::Sessions(user) => {
@@ -137,52 +149,18 @@ impl Command {
             Self::Export(user) => personal_data::export(console, &user.id_and_login(console)?.0),
             Self::Erase { user, end_user } => {
                 let user = user.find(console)?;
-                personal_data::erase(console, &user, end_user, deletion_question)
+                personal_data::erase(console, &user, end_user)
             }
             Self::Delete(user) => {
                 let user = user.find(console)?;
                 let [id, login] = ["id", "login"].map(|field| text(&user, field));
-                console.confirm(|console| {
-                    let what = format!("Delete the portal user {login}");
-                    deletion_question(console, &user, &what).map(Some)
-                })?;
-                console.delete(&["users", &id], &[])?;
+                let path = ["users", &*id];
+                let intent = format!("delete the portal user {login}");
+                console.carry_out(&Request::new(Method::DELETE, &path), &intent, When::Always)?;
                 console.report(&Value::Null, &format!("Deleted the portal user {login}."))
             }
         }
     }
-}
-
-fn second_factor_question(user: &Value, login: &str) -> String {
-    let next = match field(user, "require_mfa") == true {
-        true => "The next sign-in asks for a new one",
-        false => "The password alone will be enough to sign in",
-    };
-    format!("Remove the second factor and the recovery codes of {login}? {next}.")
-}
-
-/// Deleting the last portal user of an organization opens its secure link again (R11, R12).
-fn deletion_question(console: &Console<'_>, user: &Value, what: &str) -> anyhow::Result<String> {
-    let [id, organization] = ["id", "organization"].map(|name| text(user, name));
-    let path = ["users", &*id];
-    let impact = Impact::of(console, &Request::new(Method::DELETE, &path))?;
-    let ended = sessions_end(impact.sessions());
-    let organization = console.get(&["organizations", &organization])?;
-    let name = text(&organization, "name");
-    let link = match impact.warns("link-opens") {
-        true => format!(
-            " {name} has no other portal user: its secure link will open the portal without sign-in."
-        ),
-        false => String::new(),
-    };
-    Ok(format!("{what} of {name}? {}.{link}", capitalized(&ended)))
-}
-
-fn capitalized(sentence: &str) -> String {
-    let mut characters = sentence.chars();
-    characters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 fn show(console: &mut Console<'_>, user: &Value) -> anyhow::Result<()> {

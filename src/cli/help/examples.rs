@@ -393,6 +393,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
             "portcullis audit list --kind group.changed --since 2026-01-31T00:00:00Z",
         ],
     ),
+    ("audit show", ["portcullis audit show 17", "portcullis audit show 17 --json"]),
     (
         "audit export",
         ["portcullis audit export > audit.jsonl", "portcullis audit export --output audit.jsonl"],
@@ -421,6 +422,13 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         [
             "portcullis token create 'Ticket system'",
             "portcullis token create Provisioning --role administrator --scope acme",
+        ],
+    ),
+    (
+        "token edit",
+        [
+            "portcullis token edit Provisioning --role technician --scope acme",
+            "portcullis token edit 'Ticket system' --expires 2027-12-31",
         ],
     ),
     (

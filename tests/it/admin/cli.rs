@@ -166,7 +166,7 @@ async fn cli_created_users_can_sign_in() {
     assert_eq!(anna.sign_in("anna@acme.test", PASSWORD).await.status, 401);
     assert_eq!(anna.sign_in("anna@acme.test", new).await.status, 303);
     let in_use = console.refused(&["groups", "delete", "limited"]).await;
-    assert!(in_use.contains("1 portal user") && in_use.contains("move_to"), "{in_use}");
+    assert!(in_use.contains("1 portal user") && in_use.contains("--move-to"), "{in_use}");
     console.done(&["groups", "delete", "limited", "--move-to", "admin"]).await;
     assert_eq!(anna.fetch("/invoices").await.status, 200);
     console.done(&["sessions", "end", "--all"]).await;

@@ -17,7 +17,8 @@ impl Console {
         self.done(&[&acme[..], &["--email", "office@acme.example"]].concat()).await;
         self.done(&["groups", "default", "limited"]).await;
         self.done(&["organizations", "create", "Globex", "--id", "globex"]).await;
-        let create = ["users", "create", "acme", "--login", "ann", "--group", "limited"];
+        self.done(&["groups", "copy", "limited", "--id", "team", "--name", "Team"]).await;
+        let create = ["users", "create", "acme", "--login", "ann", "--group", "team"];
         self.with_input(&[&create[..], &["--password-stdin"]].concat(), PASSWORD).await.done();
         assert_eq!(self.browser().sign_in("ann", PASSWORD).await.status, 303);
         let link = self.json(&["organizations", "link", "show", "globex"]).await;
@@ -51,79 +52,70 @@ async fn cli_asks_with_consequences_before_large_changes() {
     let before = console.state().await;
     for (args, question) in [
         (
-            &["groups", "edit", "limited", "--grant", "invoices.view"][..],
-            "Change permissions of the group Limited Portal Group: grant invoices.view? 1 portal user \
-             is in it; the change applies to the next request.",
+            &["groups", "edit", "team", "--grant", "invoices.view"][..],
+            "Change the group Team: grant invoices.view?\n- 1 person gains \
+             invoices.view (Invoices)\nContinue?",
         ),
         (
             &["groups", "edit", "non-portal", "--permissions", ""],
-            "Anyone with one of 2 enabled secure links has this group, without signing in; 1 session \
-             of them is open.",
+            "Change the group Non-Portal User Group: revoke ",
         ),
         (
-            &["groups", "delete", "limited", "--move-to", "admin"],
-            "Delete the group Limited Portal Group, and move 1 portal user to the group Admin Portal \
-             Group (24 of 24 permissions)?",
+            &["groups", "delete", "team", "--move-to", "admin"],
+            "Delete the group Team, and move 1 portal user to the group Admin Portal Group (24 of 24 \
+             permissions)?\n- 1 person gains ",
         ),
         (
             &["groups", "default", "admin"],
-            "Put new portal users in the group Admin Portal Group? It has all permissions.",
+            "Put new portal users in the group Admin Portal Group, which has all permissions?\n- \
+             portal users who are created,",
         ),
         (
             &["users", "create", "acme", "--login", "bob@acme.example", "--invite"],
-            "The invitation will go to office@acme.example, not to bob@acme.example. Send it?",
+            "the invitation goes to office@acme.example, not to bob@acme.example",
         ),
         (
             &["users", "erase", "ann"],
-            "Erase ann (the portal user, 1 session, 0 tokens, 0 emails) of Acme?",
+            "Erase ann (the portal user, 1 session, 0 tokens, 0 emails)?\n- ",
         ),
         (
             &["organizations", "link", "rotate", "globex"],
-            "Replace the secure link of Globex? The current link stops working, and 1 open session \
-             ends.",
+            "Replace the secure link of Globex?\n- 1 open session ends\n- the secure link of `globex` \
+             stops working, and 1 open session of it ends; send people the new one\nContinue?",
         ),
-        (
-            &["organizations", "link", "disable", "acme"],
-            "Disable the secure link of Acme? It stops working, and no session is open.",
-        ),
-        (
-            &["organizations", "delete", "Globex"],
-            "Delete the organization Globex (id globex)? Its secure link stops working, and 1 open \
-             session ends.",
-        ),
+        (&["organizations", "link", "disable", "acme"], "Disable the secure link of Acme?"),
+        (&["organizations", "delete", "Globex"], "Delete the organization Globex (id globex)?\n- "),
         (
             &["users", "create", "globex", "--login", "gil"],
-            "Create the first portal user of Globex? Its secure link will lead to the sign-in page, \
-             and 1 open session ends.",
+            "- the secure link of `globex` no longer opens sessions, and 1 open session of it ends",
         ),
         (
             &["users", "disable", "ann"],
-            "Disable ann? Sign-in is refused from now on, and so are the requests of 1 open session.",
+            "Disable ann, who can then neither sign in nor use open sessions?\n- ",
         ),
         (
             &["users", "delete", "ann"],
-            "Delete the portal user ann of Acme? 1 open session ends. Acme has no other portal user: \
-             its secure link will open the portal without sign-in.",
+            "- the secure link of `acme` opens sessions again, without a password, for everyone who \
+             has it\nContinue?",
         ),
         (
             &["preferences", "set", "--secure-with-password", "false"],
-            "The secure links of 1 organization with portal users will open the portal without \
-             sign-in, with the permissions of the Non-Portal User Group. Continue?",
+            "- the secure link of `acme` opens sessions again",
         ),
         (
             &["preferences", "set", "--disabled-redirect-url", "https://status.example/"],
-            "The portal will be disabled: all requests, those of 2 open sessions included, are \
-             redirected to https://status.example/. Continue?",
+            "- every request to the portal is redirected to https://status.example/; 2 open sessions \
+             stay valid",
         ),
-        (&["sessions", "end", "--user", "ann"], "End 1 open session of ann?"),
+        (
+            &["sessions", "end", "--user", "ann"],
+            "End all sessions of ann?\n- 1 open session ends\nContinue?",
+        ),
         (
             &["sessions", "end", "--organization", "globex"],
-            "End 1 open session of Globex that a secure link started?",
+            "End all sessions of Globex?\n- 1 open session ends\nContinue?",
         ),
-        (
-            &["sessions", "end", "--all"],
-            "End 2 open sessions of the portal, 1 of portal users and 1 of secure links?",
-        ),
+        (&["sessions", "end", "--all"], "End all sessions?\n- 2 open sessions end\nContinue?"),
         (&["token", "revoke", "CI"], "Revoke the token \"CI\" ("),
     ] {
         for no in ["n\n", "\n", "yess\n"] {
@@ -172,4 +164,33 @@ async fn cli_does_not_ask_where_nobody_is_affected() {
     }
     // Nothing is asked without a terminal.
     assert_eq!(console.run(&["users", "delete", "ann"]).await.err, "");
+}
+
+#[tokio::test]
+async fn r11_the_last_user_is_warned_of_without_a_terminal() {
+    let console = Console::start().await;
+    console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
+    for login in ["ann", "bob"] {
+        console.done(&["users", "create", "acme", "--login", login]).await;
+    }
+    let first = console.run(&["users", "delete", "ann", "--json"]).await;
+    assert_eq!((first.code, &*first.err), (0, ""), "{first:?}");
+    let last = console.run(&["users", "delete", "bob", "--json"]).await;
+    let warned = "warning: the secure link of `acme` opens sessions again, without a password, for \
+                  everyone who has it (link-opens)\n";
+    assert_eq!((last.code, &*last.err), (0, warned), "{last:?}");
+}
+
+#[tokio::test]
+async fn r12_withdrawing_the_last_invitation_warns_on_stderr() {
+    let console = Console::start().await;
+    console.done(&["organizations", "create", "Acme", "--id", "acme"]).await;
+    let create = ["users", "create", "acme", "--login", "ann@acme.example", "--invite"];
+    let first = console.run(&create).await;
+    assert!(first.err.contains("no longer opens sessions") && first.code == 0, "{first:?}");
+    let withdrawn = console.run(&["users", "withdraw", "ann@acme.example"]).await;
+    assert!(withdrawn.err.contains("(link-stays-closed)\n"), "{withdrawn:?}");
+    assert!(withdrawn.out.starts_with("Withdrew the invitation of ann@acme.example."));
+    let console_has = console.json(&["users", "show", "ann@acme.example"]).await;
+    assert_eq!(console_has["status"], "no_password");
 }

@@ -21,12 +21,16 @@ const CHOSEN: &str = "Chosen-9-horses!";
 const ADMIN_PASSWORD: &str = "Gate keeper 11?";
 const FORGOT: &str = "/.portcullis/password/forgot";
 
-/// Kinds that take half an hour or more, a restored copy of the store, or a job that is stopped in time.
-const ELSEWHERE: [&str; 6] = [
+/// Kinds that take half an hour or more, an email that waits, another store, or a job that is stopped in
+/// time.
+const ELSEWHERE: [&str; 9] = [
     "audit.expired",
     "view.expired",
     "impersonation.expired",
+    "mail.retried",
     "store.accepted-older",
+    "store.created",
+    "store.rescued",
     "job.failed",
     "job.cancelled",
 ];

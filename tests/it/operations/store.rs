@@ -165,8 +165,17 @@ async fn i13_store_init_creates_a_store_for_an_existing_key() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(refused(&home).await.contains("portcullis store init"));
     store(&home, &["init"]).await.done();
-    assert_eq!(organizations(&home.serve().await.admin).await, 0);
+    let program = home.serve().await;
+    assert_eq!(organizations(&program.admin).await, 0);
     assert_eq!(fs::read(&file).unwrap(), [5; 32]);
+    assert_eq!(noted(&home, "store.created").await, 1);
+    assert_eq!(noted(&home, "store.rescued").await, 0);
+}
+
+/// How many entries of this kind the audit log has.
+async fn noted(home: &Home, kind: &str) -> usize {
+    let entries = home.run(&["audit", "list", "--json", "--kind", kind]).await.json();
+    entries["items"].as_array().unwrap().len()
 }
 
 #[tokio::test]
@@ -206,6 +215,7 @@ async fn damaged_store_is_rescued_and_serves() {
     fs::rename(home.path("new"), home.path("data")).unwrap();
     let program = home.serve().await;
     program.admin.organization("New").await;
+    assert_eq!(noted(&home, "store.rescued").await, 1);
     assert_eq!(store(&home, &["accept-older"]).await.code, 1, "it is in use");
 }
 
