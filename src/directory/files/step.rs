@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, GroupEntry};
 use crate::directory::Directory;
+use crate::directory::error::DirectoryError;
 use crate::directory::records::{
     EndUser, Group, Managed, ManagedBy, Organization, Preferences, Stored, User, login_key,
 };
@@ -19,6 +20,33 @@ pub struct ApplyOptions {
     pub take_over: bool,
     /// Whether records that the file managed and no longer has are deleted.
     pub prune: bool,
+}
+
+impl ManagedBy {
+    /// The longest commit, in bytes.
+    const LONGEST_COMMIT: usize = 64;
+
+    /// Reads `NAME` or `NAME@COMMIT`. The name is one line of visible characters, the commit ASCII.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Invalid`] for the field `source`.
+    pub fn parse(text: &str) -> Result<Self, DirectoryError> {
+        let (name, commit) = match text.rsplit_once('@') {
+            Some((name, commit)) => (name, Some(commit)),
+            None => (text, None),
+        };
+        let name = portcullis_policy::name(name)
+            .map_err(|why| DirectoryError::invalid("source", why.to_string()))?;
+        let is_valid = |commit: &str| {
+            (1..=Self::LONGEST_COMMIT).contains(&commit.len())
+                && commit.bytes().all(|b| b.is_ascii_graphic())
+        };
+        if !commit.is_none_or(is_valid) {
+            let message = "the commit after `@` must have 1 to 64 letters, digits or marks";
+            return Err(DirectoryError::invalid("source", message));
+        }
+        Ok(Self { name: name.to_owned(), commit: commit.map(str::to_owned) })
+    }
 }
 
 /// A record that is written.

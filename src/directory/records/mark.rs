@@ -5,7 +5,6 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::directory::error::DirectoryError;
 use portcullis_store::Key;
 
 /// The file that manages a record.
@@ -19,31 +18,6 @@ pub struct ManagedBy {
 }
 
 impl ManagedBy {
-    /// The longest commit, in bytes.
-    const LONGEST_COMMIT: usize = 64;
-
-    /// Reads `NAME` or `NAME@COMMIT`. The name is one line of visible characters, the commit ASCII.
-    ///
-    /// # Errors
-    /// [`DirectoryError::Invalid`] for the field `source`.
-    pub fn parse(text: &str) -> Result<Self, DirectoryError> {
-        let (name, commit) = match text.rsplit_once('@') {
-            Some((name, commit)) => (name, Some(commit)),
-            None => (text, None),
-        };
-        let name = portcullis_policy::name(name)
-            .map_err(|why| DirectoryError::invalid("source", why.to_string()))?;
-        let is_valid = |commit: &str| {
-            (1..=Self::LONGEST_COMMIT).contains(&commit.len())
-                && commit.bytes().all(|b| b.is_ascii_graphic())
-        };
-        if !commit.is_none_or(is_valid) {
-            let message = "the commit after `@` must have 1 to 64 letters, digits or marks";
-            return Err(DirectoryError::invalid("source", message));
-        }
-        Ok(Self { name: name.to_owned(), commit: commit.map(str::to_owned) })
-    }
-
     /// The index key of the records that the file manages, at whichever commit.
     #[must_use]
     pub fn key(&self) -> Key {
