@@ -64,6 +64,8 @@ struct UserCounts {
 struct SessionCounts {
     user: usize,
     link: usize,
+    /// Of staff that views the portal or acts as a portal user.
+    staff: usize,
 }
 
 #[derive(Debug, Default, Serialize, schemars::JsonSchema)]
@@ -226,9 +228,13 @@ impl AdminState {
                 .sessions
                 .list(&SessionFilter::All, after.as_deref(), PageRequest::MAX_LIMIT, clock::now())
                 .await?;
-            let links = views.iter().filter(|view| view.kind == "link").count();
-            counts.link += links;
-            counts.user += views.len() - links;
+            for view in views {
+                match view.kind {
+                    "user" => counts.user += 1,
+                    "link" => counts.link += 1,
+                    _ => counts.staff += 1,
+                }
+            }
             after = next;
             if after.is_none() {
                 return Ok(counts);

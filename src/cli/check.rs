@@ -165,6 +165,16 @@ fn print_notes(Valid { policy, appearance, .. }: &Valid, out: &mut dyn Write) ->
             path.trim_end_matches('/'),
         )?;
     }
+    let without_staff: Vec<_> = policy.routes().iter().filter(|it| it.refuses_staff()).collect();
+    if let Some(route) = without_staff.first() {
+        writeln!(
+            out,
+            "Sessions of staff are refused by {} of {} routes (`staff = \"never\"`), such as `{}`.",
+            without_staff.len(),
+            policy.routes().len(),
+            route.name(),
+        )?;
+    }
     let languages: Vec<&str> = appearance.languages().collect();
     writeln!(out, "Languages of the pages: {}.", languages.join(", "))
 }

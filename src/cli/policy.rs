@@ -52,7 +52,11 @@ pub(super) fn routes(console: &mut Console<'_>, only_unused: bool) -> anyhow::Re
         let [methods, path, name] = ["methods", "path", "name"].map(|field| text(route, field));
         let hits = field(route, "hits");
         let [allowed, refused] = ["allowed", "refused"].map(|field| text(hits, field));
-        [methods, path, needs(route, "permissions"), allowed, refused, name]
+        let mut needed = needs(route, "permissions");
+        if field(route, "staff") == "never" {
+            needed.push_str(", never staff");
+        }
+        [methods, path, needed, allowed, refused, name]
     })
 }
 

@@ -39,7 +39,10 @@ fn print(console: &mut Console<'_>, status: &Value, now: Timestamp) -> anyhow::R
     ));
     rows.push((
         "open sessions",
-        listed(sessions, &[("user", "of portal users"), ("link", "of secure links")]),
+        listed(
+            sessions,
+            &[("user", "of portal users"), ("link", "of secure links"), ("staff", "of staff")],
+        ),
     ));
     let mails = [("waiting", "waiting"), ("failed", "failed"), ("unconfirmed", "unconfirmed")];
     let email = match listed(mail, &mails) {
@@ -146,7 +149,7 @@ mod tests {
             },
             "organizations": 4,
             "users": { "active": 9, "invited": 2, "no_password": 0, "disabled": 1 },
-            "sessions": { "user": 5, "link": 3 },
+            "sessions": { "user": 5, "link": 3, "staff": 0 },
             "mail": { "waiting": 0, "failed": 0, "unconfirmed": 0 },
             "lockouts": 0,
             "warnings": [

@@ -142,7 +142,7 @@ impl Sessions {
         Ok(views)
     }
 
-    /// What is stored about the sessions of a portal user, ended ones included.
+    /// What is stored about a portal user's own sessions, ended ones included.
     ///
     /// # Errors
     /// If the store does not answer.
@@ -156,6 +156,10 @@ impl Sessions {
             after = Some(last.id.clone());
             for record in records {
                 let Some((session, _)) = self.end_of(&record) else { continue };
+                // Address and browser of a session of staff are not the user's.
+                if session.staff.is_some() {
+                    continue;
+                }
                 data.push(SessionData {
                     id: record.id,
                     created: session.created,

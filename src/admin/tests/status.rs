@@ -12,7 +12,7 @@ async fn status_counts_records_and_warns() {
     let none = json!({ "active": 0, "invited": 0, "no_password": 0, "disabled": 0 });
     assert_eq!(status.body["users"], none);
     assert_eq!(status.body["organizations"], 0);
-    assert_eq!(status.body["sessions"], json!({ "user": 0, "link": 0 }));
+    assert_eq!(status.body["sessions"], json!({ "user": 0, "link": 0, "staff": 0 }));
     assert_eq!(status.body["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(status.body["policy"]["permissions"], 24);
     let files = json!(["permissions.toml", "groups.toml", "routes.toml", "expectations.toml"]);

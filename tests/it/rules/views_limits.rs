@@ -216,6 +216,9 @@ async fn i10_a_view_needs_a_role_and_impersonation_a_right() {
             assert_eq!((status, problem), expected, "{rights} {path}: {body}");
         }
     }
+    let dry = site.gate.admin.post("/api/v1/views?dry_run=true", site.body_of("views")).await;
+    assert_eq!((dry.status, &dry.json["url"]), (200, &Value::Null), "{}", dry.json);
+    assert_eq!(dry.json["changes"]["sessions_ended"], 0);
     for reason in ["", " ", "a\nb", "a\u{1b}[2J", &"x".repeat(501)] {
         let body = json!({ "organization": site.acme, "reason": reason });
         let refused = site.gate.admin.post("/api/v1/views", body).await.refused(422, "invalid");
