@@ -10,6 +10,7 @@
 //! [`Sessions`] is declared in `sessions`; `start`, `start_staff`, `staff`, `lookup`, `last_use`, `list`, `end`,
 //! `ended`, `consequences` and `portal_cookies` add its operations.
 
+mod banner;
 mod cache;
 mod consequences;
 mod end;
@@ -29,6 +30,7 @@ mod start;
 mod start_staff;
 pub mod subject;
 
+pub use self::banner::Banner;
 pub use self::cache::SessionCache;
 pub use self::ended::EndReason;
 pub use self::filter::SessionFilter;
@@ -37,7 +39,6 @@ pub use self::lookup::{Absence, SessionLookup};
 pub use self::new_session::{NewSession, SignInWay};
 pub use self::portal_cookie::PortalCookie;
 pub use self::sessions::Sessions;
-pub use self::staff::Banner;
 pub use self::start::{StartError, StartedSession};
 pub use self::start_staff::{OpenedView, ViewOpening};
 

@@ -3,7 +3,7 @@
 use crate::directory::records::id::{EndUserId, OrganizationId};
 use crate::directory::records::kind;
 use crate::directory::records::mail::{Mail, MailKind, MailState};
-use crate::directory::records::permitted::IMPERSONATE;
+use crate::directory::records::rights::IMPERSONATE;
 use crate::directory::records::role::Role;
 use portcullis_store::{CommitError, Kind, StoreError};
 

@@ -33,7 +33,7 @@ mod managed;
 pub mod mark;
 pub(crate) mod moment;
 pub mod page;
-pub(in crate::directory) mod permitted;
+mod permitted;
 mod predecessor;
 mod read;
 pub(in crate::directory) mod reindex;

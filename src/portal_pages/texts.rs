@@ -363,7 +363,6 @@ texts! {
         title: Text,
         lead: Phrase<LoginAndOrganization>,
         lead_as: Phrase<LoginAndUser>,
-        open: Text,
         stop_title: Text,
         viewed: Phrase<Organization>,
         viewed_as: Phrase<LoginAndOrganization>,

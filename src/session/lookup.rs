@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::banner::{Banner, StaffFacts};
 use super::cache::Cached;
 use super::last_use::no_later;
 use super::record::Lifetime;
 use super::sessions::Sessions;
-use super::staff::StaffFacts;
 use super::subject;
 use crate::credential::token::TokenHash;
 use crate::directory::{Disclosed, Snapshot};
@@ -77,6 +77,23 @@ impl SessionLookup {
             Self::Found { subject, .. } => Some(subject),
             Self::Missing(_) => None,
         }
+    }
+}
+
+impl SessionLookup {
+    /// What the banner says. `None` for a session that is not of staff, and without one.
+    #[must_use]
+    pub fn banner(&self) -> Option<Banner<'_>> {
+        let Self::Found { key, subject, staff: Some(facts), .. } = self else { return None };
+        Some(Banner {
+            kind: subject.kind,
+            organization: &subject.organization,
+            organization_name: &facts.organization_name,
+            login: subject.login.as_deref(),
+            actor: subject.actor.as_deref().unwrap_or_default(),
+            ends: facts.ends,
+            key: *key,
+        })
     }
 }
 

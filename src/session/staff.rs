@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::banner::StaffFacts;
 use super::cache::Cached;
 use super::last_use::no_later;
 use super::lookup::{Absence, SessionLookup};
@@ -20,52 +21,6 @@ use crate::directory::records::StaffMember;
 use crate::directory::{OrganizationFacts, OrganizationId, Snapshot, UserFacts, UserId};
 use portcullis_policy::{SessionKind, Subject, built_in};
 use portcullis_store::StoreError;
-
-/// What is known about a session of staff besides its [`Subject`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StaffFacts {
-    /// The name of the organization whose portal is seen.
-    pub organization_name: Arc<str>,
-    /// When the session ends, however often it is used.
-    pub ends: Timestamp,
-}
-
-/// What the banner on the portal's pages says about a session of staff.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Banner<'a> {
-    /// [`SessionKind::Staff`] or [`SessionKind::Impersonation`].
-    pub kind: SessionKind,
-    /// The organization's id.
-    pub organization: &'a str,
-    /// The organization's name.
-    pub organization_name: &'a str,
-    /// The login of the portal user that staff acts as; `None` for a view without being a person.
-    pub login: Option<&'a str>,
-    /// Who of the staff it is: a login, `token:NAME` or `socket`.
-    pub actor: &'a str,
-    /// When the session ends, however often it is used.
-    pub ends: Timestamp,
-    /// The session, which the token of a form to stop it is bound to. The form is sent to
-    /// [`VIEW_STOP`](crate::web::paths::VIEW_STOP).
-    pub key: TokenHash,
-}
-
-impl SessionLookup {
-    /// What the banner says. `None` for a session that is not of staff, and without one.
-    #[must_use]
-    pub fn banner(&self) -> Option<Banner<'_>> {
-        let Self::Found { key, subject, staff: Some(facts), .. } = self else { return None };
-        Some(Banner {
-            kind: subject.kind,
-            organization: &subject.organization,
-            organization_name: &facts.organization_name,
-            login: subject.login.as_deref(),
-            actor: subject.actor.as_deref().unwrap_or_default(),
-            ends: facts.ends,
-            key: *key,
-        })
-    }
-}
 
 /// What a record says about a session of staff.
 #[derive(Debug, Clone, Copy)]

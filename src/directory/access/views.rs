@@ -229,7 +229,7 @@ impl Views {
             _ => 0,
         };
         let role = Authority::Support.least();
-        StaffMember::of(actor, generation).ok_or(DirectoryError::Escalation { role })
+        actor.staff_member(generation).ok_or(DirectoryError::Escalation { role })
     }
 }
 

@@ -134,6 +134,26 @@ impl Actor {
         self.rights().map_or(Scope::ALL, |rights| rights.scope.clone())
     }
 
+    /// The actor as a member of the operator's staff; `generation` is that of an administrator's
+    /// account. `None` for portal users, parts of the gateway, and an administrator who is signing in.
+    #[must_use]
+    pub fn staff_member(&self, generation: u64) -> Option<StaffMember> {
+        Some(match self {
+            Self::SocketOwner => StaffMember::Socket,
+            Self::Token { id, name, .. } => {
+                StaffMember::Token { id: id.clone(), name: name.clone() }
+            }
+            Self::Administrator { id, login, session: Some(session), .. } => {
+                let (id, login, session) = (id.clone(), login.clone(), session.clone());
+                StaffMember::Administrator { id, login, session, generation }
+            }
+            Self::Staff(member) => member.clone(),
+            Self::Administrator { session: None, .. }
+            | Self::PortalUser { .. }
+            | Self::System(_) => return None,
+        })
+    }
+
     /// The way that the change comes, in events; `None` for a part of the gateway, whose changes are
     /// not events.
     pub(in crate::directory) const fn logged_via(&self) -> Option<&'static str> {

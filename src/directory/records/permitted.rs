@@ -14,13 +14,10 @@ use super::belonging::organization_of;
 use super::change::Actor;
 use super::document::User;
 use super::kind;
-use super::rights::{Authority, Rights};
+use super::rights::{Authority, IMPERSONATE, Rights};
 use super::staff_member::StaffMember;
 use super::view_link::ViewLink;
 use portcullis_store::{CommitError, Kind, Store, StoreError, Write};
-
-/// What a refusal names for an actor without the right to impersonate, which is not a role.
-pub(in crate::directory) const IMPERSONATE: &str = "impersonate";
 
 /// What a commit writes to a record.
 struct Written<'a> {

@@ -5,6 +5,10 @@ use serde::Serialize;
 use super::role::Role;
 use super::scope::Scope;
 
+/// What the refusal of a commit names for an actor without the right to impersonate, which is not a
+/// role.
+pub(in crate::directory) const IMPERSONATE: &str = "impersonate";
+
 /// What an operation or a route of the admin API requires. The roles that have it are fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authority {

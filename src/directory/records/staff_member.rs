@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::change::Actor;
 use super::id::{AdminSessionId, AdministratorId, ApiTokenId};
 use portcullis_store::Key;
 
@@ -36,24 +35,6 @@ pub enum StaffMember {
 }
 
 impl StaffMember {
-    /// The member of staff who makes a change; `generation` is that of an administrator's account.
-    /// `None` for portal users, parts of the gateway, and an administrator who is signing in.
-    #[must_use]
-    pub fn of(actor: &Actor, generation: u64) -> Option<Self> {
-        Some(match actor {
-            Actor::SocketOwner => Self::Socket,
-            Actor::Token { id, name, .. } => Self::Token { id: id.clone(), name: name.clone() },
-            Actor::Administrator { id, login, session: Some(session), .. } => {
-                let (id, login, session) = (id.clone(), login.clone(), session.clone());
-                Self::Administrator { id, login, session, generation }
-            }
-            Actor::Staff(member) => member.clone(),
-            Actor::Administrator { session: None, .. }
-            | Actor::PortalUser { .. }
-            | Actor::System(_) => return None,
-        })
-    }
-
     /// The name for the portal and in records: the login, `token:NAME` or `socket`.
     #[must_use]
     pub fn name(&self) -> String {
