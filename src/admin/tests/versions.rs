@@ -9,13 +9,14 @@ use crate::admin::{Access, routes};
 
 /// Writes that are not to a record with a version: they create a record, or concern sessions,
 /// lockouts, or the gateway.
-const WITHOUT_VERSION: [&str; 22] = [
+const WITHOUT_VERSION: [&str; 23] = [
     "DELETE /api/v1/lockouts",
     "DELETE /api/v1/lockouts/{id}",
     "DELETE /api/v1/session",
     "DELETE /api/v1/sessions",
     "DELETE /api/v1/sessions/{id}",
     "POST /api/v1/administrators",
+    "POST /api/v1/apply",
     "POST /api/v1/bulk",
     "POST /api/v1/explain",
     "POST /api/v1/groups",
