@@ -72,7 +72,7 @@ async fn cli_asks_with_consequences_before_large_changes() {
         ),
         (
             &["users", "create", "acme", "--login", "bob@acme.example", "--invite"],
-            "the invitation goes to office@acme.example, not to bob@acme.example",
+            "the invitation goes to `office@acme.example`, not to `bob@acme.example`",
         ),
         (
             &["users", "erase", "ann"],
