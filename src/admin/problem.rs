@@ -10,9 +10,9 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::refused_write::Forbidden;
 use crate::directory::DirectoryError;
 use crate::directory::files::{FileProblem, FileProblems, Place};
+use crate::telemetry::events::Cause;
 use crate::web::problem::ProblemDocument;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::{Kind, StoreError};
@@ -91,6 +91,22 @@ pub(super) struct Changed {
 /// Marks the response to a request during which the store failed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StoreFailed;
+
+/// Marks a 403 that the rights of the caller are the reason for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Forbidden(pub(super) Cause);
+
+impl Forbidden {
+    /// The mark of a type of problem; `None` if it has another reason.
+    fn of(problem: &str) -> Option<Self> {
+        match problem {
+            "role-required" => Some(Self(Cause::RoleRequired)),
+            "escalation" => Some(Self(Cause::Escalation)),
+            "out-of-scope" => Some(Self(Cause::OutOfScope)),
+            _ => None,
+        }
+    }
+}
 
 impl Problem {
     pub(super) fn new(status: StatusCode, name: &str, detail: impl Into<String>) -> Self {

@@ -10,25 +10,10 @@ use http::Method;
 
 use super::caller::Caller;
 use super::dry_run;
+use super::problem::Forbidden;
 use super::table::Declaration;
 use crate::directory::Actor;
-use crate::telemetry::events::{Cause, Event};
-
-/// Marks a 403 that the rights of the caller are the reason for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Forbidden(Cause);
-
-impl Forbidden {
-    /// The mark of a type of problem; `None` if it has another reason.
-    pub(super) fn of(problem: &str) -> Option<Self> {
-        match problem {
-            "role-required" => Some(Self(Cause::RoleRequired)),
-            "escalation" => Some(Self(Cause::Escalation)),
-            "out-of-scope" => Some(Self(Cause::OutOfScope)),
-            _ => None,
-        }
-    }
-}
+use crate::telemetry::events::Event;
 
 /// A write that someone has sent.
 #[derive(Debug)]
