@@ -79,7 +79,7 @@ pub(super) fn table() -> Table {
             op("organizations.show", "Get an organization"))
         .route(Manage, Organizations, PATCH, "/api/v1/organizations/{id}", organizations::change,
             op("organizations.change", "Change an organization")
-                .refuses(&["taken", "is-password"]))
+                .refuses(&["taken", "is-password", "group-not-a-default"]))
         .route(Manage, Organizations, DELETE, "/api/v1/organizations/{id}", organizations::delete,
             op("organizations.delete", "Delete an organization without members")
                 .refuses(&["organization-in-use", "organization-in-scope"]))

@@ -51,6 +51,12 @@ pub(super) enum Command {
         /// Remove the email address
         #[arg(long, group = "change", conflicts_with = "email")]
         no_email: bool,
+        /// The group of portal users who are created without one: its id or name
+        #[arg(long, group = "change", value_name = "GROUP")]
+        default_group: Option<String>,
+        /// Use the default group of the gateway again
+        #[arg(long, group = "change", conflicts_with = "default_group")]
+        no_default_group: bool,
         #[command(flatten)]
         expected: ExpectedVersion,
     },
@@ -96,11 +102,22 @@ impl Command {
                 console.report(&organization, &sentence)?;
                 warn(&organization)
             }
-            Self::Edit { id, name, email, no_email, expected } => {
-                let patch = name_and_email(name, email, no_email);
+            Self::Edit { id, name, email, no_email, default_group, no_default_group, expected } => {
+                let default_group = default_group.map(|given| lookup::group_id(console, &given));
+                let default_group = default_group.transpose()?;
+                let mut patch = name_and_email(name, email, no_email);
+                if let Some(fields) = patch.as_object_mut()
+                    && (default_group.is_some() || no_default_group)
+                {
+                    fields.insert("default_group".to_owned(), default_group.into());
+                }
                 let before = lookup::organization(console, &id)?;
                 let [id, name] = ["id", "name"].map(|field| text(&before, field));
-                let fields = [("name", "name"), ("email address", "email")];
+                let fields = [
+                    ("name", "name"),
+                    ("email address", "email"),
+                    ("default group", "default_group"),
+                ];
                 let path = ["organizations", &id];
                 let after = expected.write(console, (&name, &path), (&before, &patch), &fields)?;
                 report_edit(console, &name, (&before, &after), &fields)?;
@@ -141,6 +158,7 @@ fn show(console: &mut Console<'_>, organization: &Value) -> anyhow::Result<()> {
             ("email", email),
             ("portal users", users),
             ("secure link", link(organization)),
+            ("default group", text(organization, "default_group")),
             ("managed by", managed_by(organization)),
         ],
     )

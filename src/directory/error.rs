@@ -148,6 +148,18 @@ pub enum Refusal {
         /// The group's name.
         group: String,
     },
+    /// R6: the group is the default of organizations.
+    #[error(
+        "the group `{group}` is the default of {}; give them another default first, or delete it \
+         with `move_to`, the id of the group to use instead",
+        counted(*organizations, "organization")
+    )]
+    DefaultOfOrganizations {
+        /// The group's name.
+        group: String,
+        /// How many organizations have it as their default.
+        organizations: u64,
+    },
     /// R6: the group for people without sign-in cannot be the default of portal users.
     #[error("the group `{group}` cannot be the default; choose a group for portal users")]
     NotADefault {
@@ -343,7 +355,9 @@ impl Refusal {
             Self::NeedsIdentity { .. } => "permission-needs-identity",
             Self::BuiltInNotRenamed { .. } | Self::BuiltInNotDeleted { .. } => "group-built-in",
             Self::GroupInUse { .. } => "group-in-use",
-            Self::DefaultNotDeleted { .. } => "group-is-default",
+            Self::DefaultNotDeleted { .. } | Self::DefaultOfOrganizations { .. } => {
+                "group-is-default"
+            }
             Self::NotADefault { .. } => "group-not-a-default",
             Self::IsPassword { .. } => "is-password",
             Self::HasPassword { .. } => "has-password",

@@ -116,7 +116,7 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
         "organizations edit",
         [
             "portcullis organizations edit acme --name 'Acme Inc.'",
-            "portcullis organizations edit acme --no-email",
+            "portcullis organizations edit acme --default-group limited",
         ],
     ),
     (

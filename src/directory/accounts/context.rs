@@ -1,7 +1,9 @@
 //! The organization and the end user behind a portal user.
 
 use crate::directory::error::DirectoryError;
-use crate::directory::records::{EndUser, EndUserId, Organization, OrganizationId, Reader, User};
+use crate::directory::records::{
+    EndUser, EndUserId, GroupId, Organization, OrganizationId, Reader, User,
+};
 use portcullis_store::Write;
 
 /// The organization and the end user that a portal user belongs to.
@@ -11,6 +13,8 @@ pub(in crate::directory) struct AccountContext {
     pub(in crate::directory) email: Option<String>,
     pub(in crate::directory) organization_name: String,
     pub(in crate::directory) organization_email: Option<String>,
+    /// The group of new portal users of the organization, if it has one of its own (R6).
+    pub(in crate::directory) default_group: Option<GroupId>,
     /// Conditions of a commit that relies on this being unchanged.
     pub(in crate::directory) conditions: Vec<Write>,
 }
@@ -27,11 +31,18 @@ impl AccountContext {
             .await
             .map_err(|error| error.in_field("organization"))?;
         let mut conditions = vec![organization.require()];
-        let Organization { name: organization_name, email: organization_email, .. } =
-            organization.doc;
+        let Organization {
+            name: organization_name, email: organization_email, default_group, ..
+        } = organization.doc;
         let Some(id) = end_user else {
             let email = organization_email.clone();
-            return Ok(Self { email, organization_name, organization_email, conditions });
+            return Ok(Self {
+                email,
+                organization_name,
+                organization_email,
+                default_group,
+                conditions,
+            });
         };
         let end_user = reader
             .existing::<EndUser>(id, None)
@@ -43,7 +54,7 @@ impl AccountContext {
         }
         conditions.push(end_user.require());
         let email = end_user.doc.email;
-        Ok(Self { email, organization_name, organization_email, conditions })
+        Ok(Self { email, organization_name, organization_email, default_group, conditions })
     }
 
     /// The context of a portal user.

@@ -7,8 +7,8 @@ use crate::directory::accounts::name;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal, as_given};
 use crate::directory::records::{
-    Change, Group, GroupId, ManagedBy, Page, PageRequest, Preferences, Stored, User, kind, of_new,
-    present, put, retry,
+    Change, Group, GroupId, ManagedBy, Organization, Page, PageRequest, Preferences, Stored, User,
+    kind, of_new, present, put, retry,
 };
 use crate::directory::state::{grantable, granted};
 use portcullis_policy::built_in;
@@ -363,12 +363,18 @@ impl Groups {
             return Err(Refusal::DefaultNotDeleted { group: group.doc.name }.into());
         }
         let members = Key::new("group", id.as_str());
+        let default = Organization::with_default(id);
         let mut commit = vec![group.delete(), preferences.require()];
         match move_to {
             None => {
                 let users = self.core.read().count::<User>(Some(&members)).await?;
                 if users > 0 {
                     return Err(Refusal::GroupInUse { group: group.doc.name, users }.into());
+                }
+                let organizations = self.core.read().count::<Organization>(Some(&default)).await?;
+                if organizations > 0 {
+                    let group = group.doc.name;
+                    return Err(Refusal::DefaultOfOrganizations { group, organizations }.into());
                 }
             }
             Some(target) => {
@@ -379,9 +385,20 @@ impl Groups {
                     doc.group.clone_from(target);
                     commit.push(user.edit(doc, change).0);
                 }
+                let organizations = self.core.read().all::<Organization>(Some(&default)).await?;
+                if *target == built_in::NON_PORTAL && !organizations.is_empty() {
+                    let target = self.core.read().existing::<Group>(target, None).await?;
+                    return Err(Refusal::NotADefault { group: target.doc.name }.into());
+                }
+                for organization in organizations {
+                    let mut doc = organization.doc.clone();
+                    doc.default_group = Some(target.clone());
+                    commit.push(organization.edit(doc, change).0);
+                }
             }
         }
-        // The commit fails if a user joins the group in the meantime.
+        // The commit fails if a user joins the group in the meantime, or it becomes a default.
+        commit.push(Write::RequireNone { kind: kind::ORGANIZATION, key: default });
         commit.push(Write::RequireNone { kind: kind::USER, key: members });
         self.core.commit(change, commit).await?;
         Ok(())

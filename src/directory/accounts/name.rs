@@ -1,10 +1,10 @@
 //! Validation of names, addresses and ids, and new ids.
 
-use crate::credential::folding::fold;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::{GroupId, OrganizationId};
 use crate::email;
 use crate::random;
+use crate::telemetry::escape::is_deceptive;
 use data_encoding::BASE32_DNSSEC;
 use jiff::Timestamp;
 use portcullis_policy::{self, MAX_NAME, breaks_line};
@@ -28,7 +28,7 @@ pub(in crate::directory) fn name(
 pub(in crate::directory) fn reason(given: &str) -> Result<String, DirectoryError> {
     let reason = given.trim();
     let wrong = |message| Err(DirectoryError::invalid("reason", message));
-    if fold(reason).is_empty() {
+    if !reason.chars().any(|c| !c.is_whitespace() && !is_deceptive(c)) {
         return wrong("must not be empty; say why, for the audit log".to_owned());
     }
     if reason.chars().count() > MAX_REASON {

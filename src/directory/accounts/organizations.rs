@@ -9,9 +9,11 @@ use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::{
-    Administrator, ApiToken, Authority, Change, EndUser, ManagedBy, Organization, OrganizationId,
-    Page, PageRequest, Scope, Stored, TEXT, User, kind, of_new, put, retry,
+    Administrator, ApiToken, Authority, Change, EndUser, Group, GroupId, ManagedBy, Organization,
+    OrganizationId, Page, PageRequest, Scope, Stored, TEXT, User, kind, of_new, present, put,
+    retry,
 };
+use portcullis_policy::built_in;
 use portcullis_store::{CommitError, Expect, Key, Search, StoreError, Write};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +44,10 @@ pub struct OrganizationPatch {
     /// The new address; `null` removes it.
     #[serde(default, deserialize_with = "patch::nullable")]
     pub email: Option<Option<String>>,
+    /// The group of portal users who are created in it without one; `null` for the default of the
+    /// gateway (R6).
+    #[serde(default, deserialize_with = "patch::nullable")]
+    pub default_group: Option<Option<GroupId>>,
 }
 
 /// An organization as administrators see it.
@@ -59,6 +65,9 @@ pub struct OrganizationView {
     pub portal_users: u64,
     /// Whether its secure link is switched on (R10).
     pub link_enabled: bool,
+    /// The group of portal users who are created in it without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_group: Option<GroupId>,
     /// The file that manages it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManagedBy>,
@@ -155,6 +164,7 @@ impl Organizations {
             link_enabled,
             // Not 0: if a deleted organization had this id, its link must stay invalid.
             link_generation: change.at.as_millisecond().unsigned_abs(),
+            default_group: None,
             managed_by: of_new(change),
         };
         let id = match new.id {
@@ -179,7 +189,7 @@ impl Organizations {
     ///
     /// # Errors
     /// When the name or address is invalid, the address is the password of one of its users (R31),
-    /// too many passwords are being hashed, or the organization is not at the expected version.
+    /// the default group does not exist or cannot be one (R6), too many passwords are being hashed, or the organization is not at the expected version.
     pub async fn change(
         &self,
         id: &OrganizationId,
@@ -224,6 +234,13 @@ impl Organizations {
                 let theirs = (&key, |user: &User| user.end_user.is_none());
                 commit = reject_passwords_of(&self.core, email, theirs, &compared).await?;
             }
+            if let Some(group) = &patch.default_group {
+                doc.default_group.clone_from(group);
+            }
+            if let Some(Some(group)) = &patch.default_group {
+                self.check_default_group(group).await?;
+                commit.push(present::<Group>(group));
+            }
             let (write, changed) = organization.edit(doc, change);
             commit.push(write);
             self.core.commit(change, commit).await?;
@@ -256,6 +273,16 @@ impl Organizations {
                 other.id, other.doc.name
             ),
         })
+    }
+
+    /// Checks that portal users can be created in a group (R6).
+    async fn check_default_group(&self, id: &GroupId) -> Result<(), DirectoryError> {
+        let group = self.core.read().existing::<Group>(id, None).await;
+        let group = group.map_err(|error| error.in_field("default_group"))?;
+        if *id == built_in::NON_PORTAL {
+            return Err(Refusal::NotADefault { group: group.doc.name }.into());
+        }
+        Ok(())
     }
 
     /// Deletes an organization that has neither portal users nor end users, and is in the scope of no
@@ -309,6 +336,7 @@ impl Organizations {
             name: organization.doc.name,
             email: organization.doc.email,
             link_enabled: organization.doc.link_enabled,
+            default_group: organization.doc.default_group,
             managed_by: organization.doc.managed_by,
             version: organization.version,
         })

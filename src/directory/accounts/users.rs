@@ -169,7 +169,7 @@ impl Users {
         let display_name = display_name(new.name.as_deref())?;
         let group = match &new.group {
             Some(group) => self.check_group(group).await?,
-            None => self.default_group().await?,
+            None => self.default_group(&context).await?,
         };
         // The commit checks again; checked here, a taken login does not cost a hash.
         if self.core.read().find::<User>(&login_key(&login)).await?.is_some() {
@@ -291,8 +291,11 @@ impl Users {
         }
     }
 
-    /// The group of users that are created without one (R6).
-    async fn default_group(&self) -> Result<GroupId, DirectoryError> {
+    /// The group of users that are created without one: the organization's, else the gateway's (R6).
+    async fn default_group(&self, context: &AccountContext) -> Result<GroupId, DirectoryError> {
+        if let Some(group) = &context.default_group {
+            return Ok(group.clone());
+        }
         let preferences =
             self.core.read().existing::<Preferences>(&Preferences::id(), None).await?;
         Ok(preferences.doc.default_group)

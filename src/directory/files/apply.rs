@@ -161,7 +161,11 @@ impl Directory {
         wanted: OrganizationEntry,
         change: &Change,
     ) -> Result<u64, DirectoryError> {
-        let patch = OrganizationPatch { name: Some(wanted.name), email: Some(wanted.email) };
+        let patch = OrganizationPatch {
+            name: Some(wanted.name),
+            email: Some(wanted.email),
+            default_group: None,
+        };
         let organizations = self.organizations();
         let link = Some(wanted.link_enabled);
         Ok(organizations.change_with(&wanted.id, patch, link, change).await?.version)

@@ -72,9 +72,20 @@ pub struct Organization {
     pub link_enabled: bool,
     /// What the secure link is derived from; raised when it is rotated.
     pub link_generation: u64,
+    /// The group of new portal users of the organization; by default, that of the preferences (R6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_group: Option<GroupId>,
     /// The file that manages the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManagedBy>,
+}
+
+impl Organization {
+    /// The key that organizations with this default group are found by.
+    #[must_use]
+    pub fn with_default(group: &GroupId) -> Key {
+        Key::new("default_group", group.as_str())
+    }
 }
 
 impl Document for Organization {
@@ -83,7 +94,8 @@ impl Document for Organization {
     const KIND: Kind = kind::ORGANIZATION;
 
     fn index(&self) -> Vec<Key> {
-        self.managed_by.as_ref().map(ManagedBy::key).into_iter().collect()
+        let default = self.default_group.as_ref().map(Self::with_default);
+        default.into_iter().chain(self.managed_by.as_ref().map(ManagedBy::key)).collect()
     }
 
     fn texts<'a>(&'a self, id: &'a OrganizationId) -> Vec<&'a str> {

@@ -1,5 +1,7 @@
 use super::*;
 use crate::directory::accounts::end_users::NewEndUser;
+use crate::directory::accounts::groups::CopyOptions;
+use crate::directory::accounts::users::NewUser;
 use crate::directory::fixture::{Fixture, new_user};
 use crate::directory::fixture::{by_operator, by_operator_to};
 
@@ -138,4 +140,54 @@ async fn no_member_is_added_to_an_organization_being_deleted() {
     }
     assert_eq!(fixture.store.count(kind::USER, None).await.unwrap(), 0);
     assert_eq!(fixture.store.count(kind::END_USER, None).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn r6_new_users_get_the_default_group_of_their_organization() {
+    let fixture = Fixture::new().await;
+    for id in ["acme", "birch"] {
+        fixture.organization(id).await;
+    }
+    let (organizations, users) = (fixture.directory.organizations(), fixture.directory.users());
+    let set = async |json: &str| {
+        let patch = serde_json::from_str::<OrganizationPatch>(json).unwrap();
+        organizations.change(&"acme".into(), patch, &by_operator()).await
+    };
+    let group_of = async |organization: &str, login: &str| {
+        users.create(new_user(organization, login), &by_operator()).await.unwrap().group
+    };
+    let usual = group_of("acme", "ann").await;
+    let acme = set(r#"{ "default_group": "no-access" }"#).await.unwrap();
+    assert_eq!(acme.default_group.unwrap(), "no-access");
+    assert_eq!(group_of("acme", "ben").await, "no-access");
+    assert_eq!(group_of("birch", "cho").await, usual);
+    let named = NewUser { group: Some("limited".into()), ..new_user("acme", "dan") };
+    assert_eq!(users.create(named, &by_operator()).await.unwrap().group, "limited");
+
+    let error = set(r#"{ "default_group": "non-portal" }"#).await.unwrap_err();
+    assert_eq!(error.code(), "group-not-a-default");
+    let error = set(r#"{ "default_group": "nowhere" }"#).await.unwrap_err();
+    assert!(matches!(error, DirectoryError::Invalid { field: "default_group", .. }), "{error}");
+    set(r#"{ "default_group": null }"#).await.unwrap();
+    assert_eq!(group_of("acme", "eve").await, usual);
+}
+
+#[tokio::test]
+async fn r6_a_default_group_of_an_organization_stays_or_moves() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    let (organizations, groups) = (fixture.directory.organizations(), fixture.directory.groups());
+    let options = CopyOptions::default();
+    let copy = groups.copy(&"limited".into(), options, &by_operator()).await.unwrap();
+    let patch = OrganizationPatch { default_group: Some(Some(copy.id.clone())), ..<_>::default() };
+    organizations.change(&"acme".into(), patch, &by_operator()).await.unwrap();
+
+    let error = groups.delete(&copy.id, None, &by_operator()).await.unwrap_err();
+    assert_eq!(error.code(), "group-is-default");
+    assert!(error.to_string().contains("the default of 1 organization;"), "{error}");
+    let to_strangers = groups.delete(&copy.id, Some(&"non-portal".into()), &by_operator()).await;
+    assert_eq!(to_strangers.unwrap_err().code(), "group-not-a-default");
+    groups.delete(&copy.id, Some(&"limited".into()), &by_operator()).await.unwrap();
+    let acme = organizations.get(&"acme".into()).await.unwrap();
+    assert_eq!(acme.default_group.unwrap(), "limited");
 }

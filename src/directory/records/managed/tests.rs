@@ -204,7 +204,7 @@ async fn a_record_that_stays_the_same_keeps_its_commit() {
     let by = ManagedBy { name: "portal.toml".to_owned(), commit: Some("later".to_owned()) };
     let later = by_operator().marking(Marks::Set { by, take_over: false });
     let organizations = fixture.directory.organizations();
-    let patch = |name: &str| OrganizationPatch { name: Some(name.to_owned()), email: None };
+    let patch = |name: &str| OrganizationPatch { name: Some(name.to_owned()), ..<_>::default() };
     let same = organizations.change(&organization, patch("Acme"), &later).await.unwrap();
     assert_eq!((same.version, same.managed_by.unwrap().commit.unwrap()), (1, "c0ffee".to_owned()));
     let other = organizations.change(&organization, patch("Acme 2"), &later).await.unwrap();

@@ -173,7 +173,7 @@ impl World {
                 directory.organizations().create(new, change).await.map(drop)
             }
             17 => {
-                let patch = OrganizationPatch { name: Some(name), email: None };
+                let patch = OrganizationPatch { name: Some(name), ..<_>::default() };
                 directory.organizations().change(&organization, patch, change).await.map(drop)
             }
             18 => directory.organizations().delete(&organization, change).await,
