@@ -22,6 +22,7 @@ mod client;
 mod completions;
 mod config_show;
 mod console;
+mod csv_export;
 pub mod demo;
 mod edit;
 mod end_users;
@@ -149,6 +150,9 @@ enum ClientCommand {
     /// Manage portal users
     #[command(subcommand, alias = "user")]
     Users(users::Command),
+    /// Create or change organizations, end users or portal users from a file
+    #[command(subcommand)]
+    Import(import::Command),
     /// Change many portal users at once, with a report
     #[command(subcommand)]
     Bulk(bulk::Command),
@@ -312,6 +316,7 @@ impl ClientCommand {
             Self::Groups(command) => command.run(console),
             Self::Organizations(command) => command.run(console),
             Self::Users(command) => command.run(console),
+            Self::Import(command) => command.run(console),
             Self::Bulk(command) => command.run(console),
             Self::Jobs(command) => command.run(console),
             Self::Preferences(command) => command.run(console),

@@ -82,7 +82,7 @@ pub use self::records::{
     Actor, AdministratorId, ApiTokenId, Change, EndUserId, GroupId, MailId, OrganizationId, Page,
     PageRequest, UserId, UserTokenId,
 };
-pub use self::services::AuthServices;
+pub use self::services::{AuthServices, ImportSecrets};
 pub use self::state::{
     Disclosed, FieldText, Hits, LastReload, Memory, OrganizationFacts, Reloads, Snapshot,
     UserFacts, UserTokenFacts,
@@ -376,6 +376,12 @@ impl Directory {
     #[must_use]
     pub fn views(&self) -> &Views {
         &self.operations.views
+    }
+
+    /// Seals the passwords of imports.
+    #[must_use]
+    pub fn import_secrets(&self) -> &ImportSecrets {
+        &self.operations.core.auth.import_secrets
     }
 
     /// What credentials are checked with.

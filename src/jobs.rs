@@ -34,6 +34,7 @@
 //! | `removal` | removal of old jobs |
 //! | `kinds` | the kinds of jobs by name |
 //! | `bulk`, `chosen_users` | bulk changes, by organization and for a list of users |
+//! | [`import`] | imports of CSV files |
 //! | `person` | what both do to one portal user |
 //! | `apply` | applying a file |
 //! | `work` | what a kind of job is |
@@ -44,6 +45,7 @@ mod apply;
 mod bulk;
 mod chosen_users;
 mod csv;
+pub mod import;
 mod kinds;
 mod line;
 mod person;

@@ -14,6 +14,7 @@
 //! | [`tasks`] | supervision of long-running tasks |
 //! | [`telemetry`] | the log |
 //! | [`email`] | email addresses |
+//! | [`spreadsheet`] | CSV files as spreadsheets write them |
 //! | [`credential`] | passwords, codes, tokens, secure links, lockout, the secret key |
 //! | [`config`] | settings |
 //! | [`web`] | what our own pages are made of: forms, cookies, security headers, texts |
@@ -79,6 +80,7 @@ mod portal_pages;
 mod proxy;
 mod random;
 mod session;
+mod spreadsheet;
 mod tasks;
 mod telemetry;
 mod web;

@@ -22,6 +22,7 @@ from capacity import sessions, startup
 from decision import decision
 from directory import directory
 from gateways import Bench
+from imports import imports
 from jobs import jobs
 from people import Seed
 from processes import Failure, say, stop_all
@@ -30,7 +31,10 @@ from turns import gateways
 from verification import verification
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "audit", "jobs")
+PARTS = (
+    "decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "audit", "jobs",
+    "import",
+)
 
 
 def options():
@@ -80,6 +84,7 @@ def run(chosen, folder, sockets):
         ),
         "audit": lambda: verification(ROOT),
         "jobs": lambda: jobs(bench, policies, chosen.organizations),
+        "import": lambda: imports(bench, policies, chosen.users),
     }
     results = {
         "machine": report.machine(ROOT, chosen.binary),

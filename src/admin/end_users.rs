@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
+use super::exports::{self, AsCsv};
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordEdit};
 use super::response::{
-    ApiResult, Created, Document, NoContent, Record, created, document, no_content, record,
+    ApiResult, Created, Lists, NoContent, Record, created, document, no_content, record,
 };
 use super::scoped::State;
 use super::state::AdminState;
@@ -25,9 +26,14 @@ pub(super) async fn list(
     Id(organization): Id<OrganizationId>,
     Params(page): Params<PageParams>,
     Params(Filter { search }): Params<Filter>,
-) -> ApiResult<Document<Page<EndUserView>>> {
+    AsCsv(is_csv): AsCsv,
+) -> ApiResult<Lists<Page<EndUserView>>> {
+    if is_csv {
+        return exports::end_users(admin.directory, organization, search).await;
+    }
     let end_users = admin.directory.end_users();
-    document(&end_users.list(&organization, search.as_deref(), &page.request()?).await?)
+    let page = end_users.list(&organization, search.as_deref(), &page.request()?).await?;
+    document(&page).map(Lists::from)
 }
 
 pub(super) async fn create(

@@ -13,8 +13,8 @@ use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
 use super::request::{
-    Body, Detaching, Id, LARGEST_BODY, LARGEST_FILE, NewRecord, OptionalBody, Params, RecordChange,
-    RecordEdit, TomlFile,
+    Body, CsvFile, Detaching, Id, LARGEST_BODY, LARGEST_FILE, NewRecord, OptionalBody, Params,
+    RecordChange, RecordEdit, TomlFile,
 };
 use super::schemas::Schemas;
 use super::scoped::{State, Unauthenticated};
@@ -73,6 +73,14 @@ impl Input for TomlFile {
 
     fn describe(parts: &mut Parts, _schemas: &mut Schemas) {
         parts.body = Some(("application/toml", serde_json::json!({ "type": "string" }), true));
+    }
+}
+
+impl Input for CsvFile {
+    const LARGEST_BODY: usize = LARGEST_FILE;
+
+    fn describe(parts: &mut Parts, _schemas: &mut Schemas) {
+        parts.body = Some(("text/csv", serde_json::json!({ "type": "string" }), true));
     }
 }
 

@@ -4,10 +4,11 @@ use axum::Extension;
 use axum::body::Body as ResponseBody;
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
+use super::exports::accepts_csv;
 use super::problem::Problem;
 use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
 use super::response::{
@@ -150,16 +151,9 @@ fn json_line(line: &ReportLine) -> String {
     serde_json::to_string(line).map_or_else(|_| String::new(), |line| line + "\n")
 }
 
-/// Whether the first media type of `Accept` is CSV.
-fn accepts_csv(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let first = accept.and_then(|accept| accept.split([',', ';']).next());
-    first.is_some_and(|first| first.trim().eq_ignore_ascii_case("text/csv"))
-}
-
 impl AdminState {
     /// Queues a job, and responds with it.
-    async fn queue<W: Work>(
+    pub(super) async fn queue<W: Work>(
         &self,
         plan: Plan<W>,
         change: &Change,

@@ -193,8 +193,11 @@ fn parameters(path: &str, declared: &Declaration, parts: &Parts) -> Vec<Value> {
 fn response(success: &Success) -> Value {
     let mut response = object([("description", success.text.into())]);
     if let Some((media_type, schema)) = &success.content {
-        let content = json!({ *media_type: { "schema": schema } });
-        response.extend(object([("content", content)]));
+        let mut content = object([(media_type, json!({ "schema": schema }))]);
+        if let Some(other) = success.also {
+            content.insert(other.to_owned(), json!({ "schema": { "type": "string" } }));
+        }
+        response.extend(object([("content", content.into())]));
     }
     if !success.headers.is_empty() {
         let headers = success.headers.iter().map(|(name, text)| {

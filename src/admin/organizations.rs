@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::exports::{self, AsCsv};
 use super::request::{
     Body, Id, NewRecord, NoFields, OptionalBody, PageParams, Params, RecordChange, RecordEdit,
 };
 use super::response::{
-    ApiResult, Created, Document, Listed, NoContent, Record, Versioned, created, listed,
-    no_content, record,
+    ApiResult, Created, Listed, Lists, NoContent, Record, Versioned, created, listed, no_content,
+    record,
 };
 use super::scoped::State;
 use super::state::AdminState;
@@ -65,10 +66,14 @@ pub(super) async fn list(
     State(admin): State<AdminState>,
     Params(page): Params<PageParams>,
     Params(filter): Params<OrganizationFilter>,
-) -> ApiResult<Document<Listed<Page<OrganizationView>>>> {
+    AsCsv(is_csv): AsCsv,
+) -> ApiResult<Lists<Listed<Page<OrganizationView>>>> {
+    if is_csv {
+        return exports::organizations(admin.directory, filter).await;
+    }
     let filtered = filter != OrganizationFilter::default();
     let organizations = admin.directory.organizations().list(&filter, &page.request()?).await?;
-    listed(&admin, (kind::ORGANIZATION, filtered), &organizations).await
+    listed(&admin, (kind::ORGANIZATION, filtered), &organizations).await.map(Lists::from)
 }
 
 pub(super) async fn create(

@@ -48,6 +48,23 @@ impl<S: Send + Sync> FromRequest<S> for TomlFile {
     }
 }
 
+/// A CSV file in the body.
+#[derive(Debug)]
+pub(super) struct CsvFile(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for CsvFile {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let is_csv = is_of(&request, &["text/csv", "text/tab-separated-values", "text/plain"]);
+        let body = read(request, LARGEST_FILE).await?;
+        match is_csv {
+            true => Ok(Self(body)),
+            false => Err(unsupported("text/csv")),
+        }
+    }
+}
+
 /// A JSON document in the body.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);

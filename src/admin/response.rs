@@ -45,6 +45,8 @@ pub(super) struct Success {
     pub(super) text: &'static str,
     /// The media type and the schema of the body, if it has one.
     pub(super) content: Option<(&'static str, Value)>,
+    /// Another media type that a client may ask for.
+    pub(super) also: Option<&'static str>,
     /// The headers that it has, and what they are.
     pub(super) headers: &'static [(&'static str, &'static str)],
 }
@@ -60,6 +62,10 @@ pub(super) struct Document<T>(Response, Of<T>);
 /// 200 with a record, and its version as `ETag`.
 #[derive(Debug)]
 pub(super) struct Record<T>(Response, Of<T>);
+
+/// 200 with a page of a list, or with the whole list as CSV.
+#[derive(Debug)]
+pub(super) struct Lists<T>(Response, Of<T>);
 
 /// 201 with a record, its version as `ETag`, and its `Location`.
 #[derive(Debug)]
@@ -96,7 +102,7 @@ pub(super) struct Page(Response);
 const ETAG: (&str, &str) = ("ETag", "The version of the record, for `If-Match`");
 
 macro_rules! replies {
-    ($($name:ident$(<$document:ident>)?: $status:ident, $text:literal, $headers:expr, $content:expr;)+) => {$(
+    ($($name:ident$(<$document:ident>)?: $status:ident, $text:literal, $headers:expr, $content:expr$(, also $also:literal)?;)+) => {$(
         impl$(<$document>)? IntoResponse for $name$(<$document>)? {
             fn into_response(self) -> Response {
                 self.0
@@ -110,6 +116,7 @@ macro_rules! replies {
                     status: StatusCode::$status,
                     text: $text,
                     content: content(schemas),
+                    also: None$(.or(Some($also)))?,
                     headers: $headers,
                 }
             }
@@ -135,11 +142,13 @@ replies! {
         |schemas| Some(("application/json", schemas.response::<T>()));
     Issued<T>: CREATED, "The document, which cannot be read again", &[],
         |schemas| Some(("application/json", schemas.response::<T>()));
+    Lists<T>: OK, "The page; the whole list if it is requested as CSV", &[],
+        |schemas| Some(("application/json", schemas.response::<T>())), also "text/csv";
     NoContent: NO_CONTENT, "Done", &[], |_| None;
     Lines: OK, "A document on each line", &[],
         |_| Some(("application/jsonl", serde_json::json!({ "type": "string" })));
     Report: OK, "A line for each item; `text/csv` if that is requested", &[],
-        |_| Some(("application/jsonl", serde_json::json!({ "type": "string" })));
+        |_| Some(("application/jsonl", serde_json::json!({ "type": "string" }))), also "text/csv";
     Toml: OK, "A file", &[],
         |_| Some(("application/toml", serde_json::json!({ "type": "string" })));
     Page: OK, "A page", &[], |_| Some(("text/html", serde_json::json!({ "type": "string" })));
@@ -247,6 +256,19 @@ pub(super) fn listed_hiding<P: Serialize>(
 ) -> ApiResult<Document<Listed<P>>> {
     let Document(response, _) = document(&Listed { page, hidden })?;
     Ok(Document(response, PhantomData))
+}
+
+impl<T> From<Document<T>> for Lists<T> {
+    fn from(Document(response, of): Document<T>) -> Self {
+        Self(response, of)
+    }
+}
+
+/// 200 with the whole list as CSV.
+#[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
+pub(super) fn csv_list<T>(body: Body) -> ApiResult<Lists<T>> {
+    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+    Ok(Lists((kind, body).into_response(), PhantomData))
 }
 
 /// 200 with a record.

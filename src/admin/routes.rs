@@ -8,7 +8,7 @@ use super::authority::Reach::{Gateway, Organizations, Shared};
 use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
-    administrators, audit, documentation, end_users, explain, files, groups, health, jobs,
+    administrators, audit, documentation, end_users, explain, files, groups, health, imports, jobs,
     lockouts, mail, openapi, organizations, personal_data, policy, preferences, session, sessions,
     status, tokens, user_tokens, users, views,
 };
@@ -144,6 +144,15 @@ pub(super) fn table() -> Table {
                 .refuses(&["too-many-jobs"]))
         .route(Manage, Organizations, POST, "/api/v1/bulk", jobs::bulk,
             op("jobs.bulk", "Queue a job that changes the portal users of organizations")
+                .refuses(&["too-many-jobs"]))
+        .route(Manage, Organizations, POST, "/api/v1/import/organizations", imports::organizations,
+            op("jobs.import_organizations", "Queue a job that imports organizations from a CSV file")
+                .refuses(&["too-many-jobs"]))
+        .route(Manage, Organizations, POST, "/api/v1/import/end-users", imports::end_users,
+            op("jobs.import_end_users", "Queue a job that imports end users from a CSV file")
+                .refuses(&["too-many-jobs"]))
+        .route(Manage, Organizations, POST, "/api/v1/import/users", imports::users,
+            op("jobs.import_users", "Queue a job that imports portal users from a CSV file")
                 .refuses(&["too-many-jobs"]))
         .route(Read, Organizations, GET, "/api/v1/jobs", jobs::list,
             op("jobs.list", "List jobs, the newest first"))

@@ -8,6 +8,7 @@ mod dry_run_property;
 mod explaining;
 mod groups;
 mod guard;
+mod imports;
 mod jobs;
 mod late_bodies;
 mod mail;

@@ -4,12 +4,13 @@ use axum::Extension;
 use serde::{Deserialize, Serialize};
 
 use super::caller::Caller;
+use super::exports::{self, AsCsv};
 use super::problem::Problem;
 use super::request::{
     Body, Id, NewRecord, OptionalBody, PageParams, Params, RecordChange, RecordEdit,
 };
 use super::response::{
-    ApiResult, Created, Document, Listed, NoContent, Record, Versioned, created, listed,
+    ApiResult, Created, Document, Listed, Lists, NoContent, Record, Versioned, created, listed,
     no_content, record,
 };
 use super::scoped::State;
@@ -77,17 +78,25 @@ pub(super) async fn list(
     Params(page): Params<PageParams>,
     Params(ByLogin { login }): Params<ByLogin>,
     Params(filter): Params<UserFilter>,
-) -> ApiResult<Document<Listed<Page<UserView>>>> {
+    AsCsv(is_csv): AsCsv,
+) -> ApiResult<Lists<Listed<Page<UserView>>>> {
+    if is_csv {
+        if login.is_some() {
+            return Err(Problem::invalid("login", "cannot be combined with CSV"));
+        }
+        return exports::users(admin.directory, filter).await;
+    }
     let request = page.request()?;
     let users = admin.directory.users();
     let Some(login) = &login else {
         let filtered = filter != UserFilter::default();
-        return listed(&admin, (kind::USER, filtered), &users.list(&filter, &request).await?).await;
+        let page = users.list(&filter, &request).await?;
+        return listed(&admin, (kind::USER, filtered), &page).await.map(Lists::from);
     };
     users.check(&filter).await?;
     let mut items = admin.with_login(login).await?;
     items.retain(|user| filter.admits(user));
-    listed(&admin, (kind::USER, true), &Page { items, next: None }).await
+    listed(&admin, (kind::USER, true), &Page { items, next: None }).await.map(Lists::from)
 }
 
 pub(super) async fn create(

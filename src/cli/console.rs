@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
+use bytes::Bytes;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -139,6 +140,25 @@ impl<'a> Console<'a> {
         if self.options.detach { &[("detach", Some("true"))] } else { &[] }
     }
 
+    /// Posts a CSV file, or with `--dry-run` tries it out, as [`Self::write`] does.
+    pub(super) fn post_csv(
+        &self,
+        segments: &[&str],
+        params: &[(&str, Option<&str>)],
+        file: Bytes,
+    ) -> anyhow::Result<Value> {
+        let dry_run = self.options.dry_run;
+        let params = [params, &[("dry_run", dry_run.then_some("true"))]].concat();
+        let answer = self.client.post_file(&path_with(segments, &params), "text/csv", file)?;
+        match dry_run {
+            true => {
+                let changes = field(&answer, "changes").clone();
+                Err(WouldChange { intent: "import the file".to_owned(), changes }.into())
+            }
+            false => Ok(answer),
+        }
+    }
+
     /// What a write would change.
     pub(super) fn tried(&self, request: &Request<'_>) -> anyhow::Result<Value> {
         let Request { method, segments, params, version, body } = request;
@@ -154,7 +174,17 @@ impl<'a> Console<'a> {
         segments: &[&str],
         take: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        self.client.read(&path(segments), take)
+        self.read_with(segments, &[], take)
+    }
+
+    /// The same with parameters.
+    pub(super) fn read_with(
+        &self,
+        segments: &[&str],
+        params: &[(&str, Option<&str>)],
+        take: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.client.read(&path_with(segments, params), take)
     }
 
     /// Writes a response that is not a JSON document to the output.
@@ -173,6 +203,16 @@ impl<'a> Console<'a> {
             let text: Vec<u8> = part.iter().copied().filter(|byte| *byte != b'\r').collect();
             Ok(out.write_all(&text)?)
         })
+    }
+
+    /// Writes a response that is a file to the output: unchanged, unless that is a terminal.
+    pub(super) fn copy_file(
+        &mut self,
+        segments: &[&str],
+        params: &[(&str, Option<&str>)],
+    ) -> anyhow::Result<()> {
+        let Self { client, out, .. } = self;
+        client.read(&path_with(segments, params), &mut |part| Ok(out.write_file(part)?))
     }
 
     /// The first page of a list, of at most `limit` items.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::console::{Console, Request, managed_by, text};
 use super::edit::{ExpectedVersion, name_and_email, report_edit};
-use super::lookup;
 use super::question::When;
+use super::{csv_export, import, lookup};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -35,6 +35,18 @@ pub(super) enum Command {
         /// The end user's email address
         #[arg(long)]
         email: Option<String>,
+    },
+    /// Create or change end users from a CSV file
+    Import(import::EndUsers),
+    /// Write the end users of an organization to a CSV file
+    Export {
+        /// The organization's id or name
+        organization: String,
+        /// Only end users whose name or email address begins with this text
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        #[command(flatten)]
+        target: csv_export::Target,
     },
     /// Change an end user
     #[command(group = ArgGroup::new("change").required(true).multiple(true))]
@@ -74,6 +86,12 @@ impl Command {
                 console.table(&end_users, ["ID", "NAME", "EMAIL"], |end_user| {
                     ["id", "name", "email"].map(|field| text(end_user, field))
                 })
+            }
+            Self::Import(import) => import.run(console),
+            Self::Export { organization, search, target } => {
+                let organization = lookup::organization_id(console, &organization)?;
+                let path = ["organizations", &organization, "end-users"];
+                target.write(console, &path, &[("search", search.as_deref())])
             }
             Self::Show { organization, id } => {
                 let organization = lookup::organization_id(console, &organization)?;

@@ -36,7 +36,7 @@ const ASKING: [&str; 23] = [
 ];
 
 /// The commands that `--dry-run` has an effect with.
-const WRITING: [&str; 48] = [
+const WRITING: [&str; 53] = [
     "bulk enable",
     "bulk disable",
     "bulk users",
@@ -59,7 +59,12 @@ const WRITING: [&str; 48] = [
     "organizations end-users edit",
     "organizations end-users delete",
     "users create",
+    "organizations import",
+    "organizations end-users import",
     "users import",
+    "import organizations",
+    "import end-users",
+    "import users",
     "users edit",
     "users disable",
     "users enable",

@@ -1,133 +1,175 @@
-//! `portcullis users import`: creates portal users from a file with a JSON document on each line.
+//! `import`: creates or changes records from a file.
 //!
-//! Each line is sent to `POST /api/v1/users`, which checks it (I8). Users that exist already are
-//! skipped, so that the same file can be imported again after its errors are fixed.
+//! A CSV file is sent to the gateway, which checks it and imports its rows by a job. The command waits
+//! for that, and prints the rows that were skipped. Portal users can also be read from a file with a
+//! JSON document on each line ([`json_lines`]).
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::client::ApiError;
-use super::console::{Console, WouldChange, array, field, text};
+use super::console::{Console, field, text};
 use super::impact::counted;
+use super::{lookup, progress};
+
+mod json_lines;
+
+/// The largest file that the gateway accepts, in bytes.
+const LARGEST: u64 = 32 << 20;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Create or change organizations from a CSV file
+    Organizations(Organizations),
+    /// Create or change end users from a CSV file
+    EndUsers(EndUsers),
+    /// Create or change portal users from a CSV file
+    Users(Users),
+}
 
 #[derive(Debug, Args)]
-pub(super) struct Import {
-    /// The file, with a JSON document on each line; `-` for standard input
+pub(super) struct Organizations {
+    /// The CSV file, whose first row names the columns; `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
-/// The result of a line.
-enum Outcome {
-    Created,
-    Skipped(String),
-    Failed(String),
+#[derive(Debug, Args)]
+pub(super) struct EndUsers {
+    /// The CSV file, whose first row names the columns; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The organization of rows that name none, by id or name
+    #[arg(long)]
+    organization: Option<String>,
 }
 
-impl Outcome {
-    const fn name(&self) -> &'static str {
+#[derive(Debug, Args)]
+pub(super) struct Users {
+    /// The file: CSV whose first row names the columns, or a JSON document on each line; `-` for
+    /// standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The organization of rows that name none, by id or name
+    #[arg(long)]
+    organization: Option<String>,
+    /// The group of new users whose row names none, by id or name [default: the default group]
+    #[arg(long)]
+    group: Option<String>,
+    /// Invite new users whose row has neither a password nor an answer of its own
+    #[arg(long)]
+    invite: bool,
+}
+
+impl Command {
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
-            Self::Created => "created",
-            Self::Skipped(_) => "skipped",
-            Self::Failed(_) => "failed",
+            Self::Organizations(import) => import.run(console),
+            Self::EndUsers(import) => import.run(console),
+            Self::Users(import) => import.run(console),
         }
     }
+}
 
-    fn reason(&self) -> Option<&str> {
-        match self {
-            Self::Created => None,
-            Self::Skipped(reason) | Self::Failed(reason) => Some(reason),
-        }
+impl Organizations {
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let file = read(&mut open(&self.file)?, &self.file)?;
+        send(console, "organizations", &[], file)
     }
 }
 
-/// The results of the lines so far.
-#[derive(Default)]
-struct Report {
-    items: Vec<Value>,
-    created: usize,
-    skipped: usize,
-    failed: usize,
+impl EndUsers {
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let file = read(&mut open(&self.file)?, &self.file)?;
+        let organization = organization_id(console, self.organization.as_deref())?;
+        send(console, "end-users", &[("organization", organization.as_deref())], file)
+    }
 }
 
-impl Import {
+impl Users {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let mut lines = open(&self.file)?;
-        let mut report = Report::default();
-        let read = self.lines(&mut lines, console, &mut report);
-        // Report what was done even if reading stopped early.
-        let Report { items, created, skipped, failed } = report;
-        let document =
-            json!({ "items": items, "created": created, "skipped": skipped, "failed": failed });
-        let sentence = match console.is_dry_run() {
-            false => format!("Created {created}, skipped {skipped}, failed {failed}."),
-            true => format!(
-                "Nothing was changed. Each line alone: {created} would be created, {skipped} \
-                 skipped, {failed} would fail."
-            ),
-        };
-        console.report(&document, &sentence)?;
-        read?;
-        if failed > 0 {
-            let all = created + skipped + failed;
-            bail!("{failed} of {} failed; fix them and run the import again", counted(all, "line"));
-        }
-        Ok(())
-    }
-
-    fn lines(
-        &self,
-        lines: &mut dyn BufRead,
-        console: &mut Console<'_>,
-        report: &mut Report,
-    ) -> anyhow::Result<()> {
-        for (number, line) in (1_usize..).zip(lines.split(b'\n')) {
-            let line = line
-                .with_context(|| format!("cannot read line {number} of {}", self.file.display()))?;
-            let line = match number {
-                1 => self.without_mark(&line)?,
-                _ => &line,
-            };
-            if line.trim_ascii().is_empty() {
-                continue;
+        if is_json(&mut lines, &self.file)? {
+            if self.organization.is_some() || self.group.is_some() || self.invite {
+                bail!("`--organization`, `--group` and `--invite` have no effect with JSON");
             }
-            let (login, outcome) = import(console, line).with_context(|| {
-                format!("stopped at line {number}; import the file again to continue")
-            })?;
-            match &outcome {
-                Outcome::Created => report.created += 1,
-                Outcome::Skipped(_) => report.skipped += 1,
-                Outcome::Failed(_) => report.failed += 1,
-            }
-            let sentence = match outcome.reason() {
-                Some(reason) if login == "-" => format!("line {number}: {reason}"),
-                Some(reason) => format!("line {number}: {} {login}: {reason}", outcome.name()),
-                None => format!("line {number}: {} {login}", outcome.name()),
-            };
-            console.note(&sentence)?;
-            report.items.push(json!({
-                "line": number,
-                "login": login,
-                "outcome": outcome.name(),
-                "reason": outcome.reason(),
-            }));
+            return json_lines::run(console, &self.file, &mut lines);
         }
-        Ok(())
+        let file = read(&mut lines, &self.file)?;
+        let organization = organization_id(console, self.organization.as_deref())?;
+        let group = self.group.as_deref().map(|group| lookup::group_id(console, group));
+        let group = group.transpose()?;
+        let params = [
+            ("organization", organization.as_deref()),
+            ("group", group.as_deref()),
+            ("invite", self.invite.then_some("true")),
+        ];
+        send(console, "users", &params, file)
     }
+}
 
-    /// The first line without the byte order mark that some editors add. A file in UTF-16 is rejected
-    /// as a whole: the errors of its lines would not name the cause.
-    fn without_mark<'a>(&self, line: &'a [u8]) -> anyhow::Result<&'a [u8]> {
-        if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] = line {
-            bail!("{} is UTF-16; save it as UTF-8", self.file.display());
+/// Sends a file, waits until it is imported, and prints what was skipped.
+fn send(
+    console: &mut Console<'_>,
+    kind: &str,
+    params: &[(&str, Option<&str>)],
+    file: Bytes,
+) -> anyhow::Result<()> {
+    let job = console.post_csv(&["import", kind], params, file)?;
+    let id = text(&job, "id");
+    let job = progress::until_ended(console, &id)?;
+    let mut items = Vec::new();
+    let is_json = console.is_json();
+    for line in lines(console, &id)? {
+        if is_json {
+            items.push(line);
+        } else if field(&line, "result") == "skipped" {
+            console.note(&skipped(&line))?;
         }
-        Ok(line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line))
     }
+    let sentence = format!("The job {id} is {}: {}.", text(&job, "state"), progress::counts(&job));
+    console.report(&json!({ "job": job, "items": items }), &sentence)?;
+    let skipped = field(field(&job, "counts"), "skipped").as_u64().unwrap_or(0);
+    match field(&job, "state").as_str() {
+        Some("done") if skipped == 0 => Ok(()),
+        Some("done") => {
+            let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+            bail!("skipped {}; fix them and import the file again", counted(skipped, "row"))
+        }
+        _ => bail!(
+            "the job {id} is {} ({}); what it has done stays, and importing the file again continues",
+            text(&job, "state"),
+            text(&job, "reason")
+        ),
+    }
+}
+
+fn skipped(line: &Value) -> String {
+    let [number, reason] = ["line", "reason"].map(|name| text(line, name));
+    match field(line, "login").as_str() {
+        Some(login) => format!("line {number}: skipped {login}: {reason}"),
+        None => format!("line {number}: skipped: {reason}"),
+    }
+}
+
+/// The lines of a job's report.
+fn lines(console: &Console<'_>, job: &str) -> anyhow::Result<Vec<Value>> {
+    let mut report = Vec::new();
+    console.read(&["jobs", job, "report"], &mut |part| {
+        report.extend_from_slice(part);
+        Ok(())
+    })?;
+    let lines = report.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    Ok(lines.map(serde_json::from_slice).collect::<Result<_, _>>()?)
+}
+
+fn organization_id(console: &Console<'_>, given: Option<&str>) -> anyhow::Result<Option<String>> {
+    given.map(|given| lookup::organization_id(console, given)).transpose()
 }
 
 fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
@@ -138,57 +180,26 @@ fn open(file: &Path) -> anyhow::Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::new(opened)))
 }
 
-/// Creates the user of a line. Returns the login and the result.
-fn import(console: &Console<'_>, line: &[u8]) -> anyhow::Result<(String, Outcome)> {
-    let new = match serde_json::from_slice::<Value>(line) {
-        Ok(new) if new.is_object() => new,
-        Ok(_) => return Ok(("-".to_owned(), Outcome::Failed("not a JSON object".to_owned()))),
-        // Only its position: the text of the line may contain a password.
-        Err(error) => {
-            let message = format!("not valid JSON at column {}", error.column());
-            return Ok(("-".to_owned(), Outcome::Failed(message)));
-        }
-    };
-    let error = match console.post(&["users"], Some(&new)) {
-        Ok(user) => return Ok((text(&user, "login"), Outcome::Created)),
-        Err(error) if error.is::<WouldChange>() => {
-            return Ok((login(console, &new)?, Outcome::Created));
-        }
-        Err(error) => error,
-    };
-    let refused = error.downcast::<ApiError>()?;
-    let login = login(console, &new)?;
-    let exists = refused.is("taken") && exists(console, &new, &login)?;
-    let outcome = match exists {
-        true => Outcome::Skipped("already exists".to_owned()),
-        false => Outcome::Failed(refused.to_string()),
-    };
-    Ok((login, outcome))
+/// The whole file.
+fn read(from: &mut dyn BufRead, file: &Path) -> anyhow::Result<Bytes> {
+    let mut bytes = Vec::new();
+    let read = from.take(LARGEST + 1).read_to_end(&mut bytes);
+    read.with_context(|| format!("cannot read {}", file.display()))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
+        bail!("{} is larger than {} MiB; split it", file.display(), LARGEST >> 20);
+    }
+    Ok(bytes.into())
 }
 
-/// The login of a line: its own, or else the email address of the end user or organization (R15).
-fn login(console: &Console<'_>, new: &Value) -> anyhow::Result<String> {
-    let named = |name| field(new, name).as_str();
-    if let Some(login) = named("login") {
-        return Ok(login.to_owned());
+/// Whether a file has JSON documents: by its name, or else by its first character.
+fn is_json(from: &mut dyn BufRead, file: &Path) -> anyhow::Result<bool> {
+    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    match &*extension.to_ascii_lowercase() {
+        "csv" | "tsv" | "tab" | "txt" => return Ok(false),
+        "json" | "jsonl" | "ndjson" => return Ok(true),
+        _ => {}
     }
-    let Some(organization) = named("organization") else { return Ok("-".to_owned()) };
-    let mut path = vec!["organizations", organization];
-    if let Some(end_user) = named("end_user") {
-        path.extend(["end-users", end_user]);
-    }
-    match console.get(&path) {
-        Ok(owner) => Ok(text(&owner, "email")),
-        Err(error) if error.is::<ApiError>() => Ok("-".to_owned()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether the user with this login belongs to the owner that the line names.
-fn exists(console: &Console<'_>, new: &Value, login: &str) -> anyhow::Result<bool> {
-    let found = console.list(&["users"], &[("login", Some(login))])?;
-    let same = |user: &Value| {
-        ["organization", "end_user"].iter().all(|name| field(user, name) == field(new, name))
-    };
-    Ok(array(&found, "items").iter().any(same))
+    let begin = from.fill_buf().with_context(|| format!("cannot read {}", file.display()))?;
+    let first = begin.iter().find(|byte| byte.is_ascii_graphic());
+    Ok(matches!(first, Some(b'{' | b'[')))
 }

@@ -11,7 +11,7 @@ use super::edit::{ExpectedVersion, name_and_email, report_edit};
 use super::impact::warnings;
 use super::question::When;
 use super::terminal::escaped_line;
-use super::{end_users, links, lookup};
+use super::{csv_export, end_users, import, links, lookup};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -36,6 +36,16 @@ pub(super) enum Command {
         /// The email address
         #[arg(long)]
         email: Option<String>,
+    },
+    /// Create or change organizations from a CSV file
+    Import(import::Organizations),
+    /// Write organizations to a CSV file
+    Export {
+        /// Only organizations whose id, name or email address begins with this text
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        #[command(flatten)]
+        target: csv_export::Target,
     },
     /// Change an organization
     #[command(group = ArgGroup::new("change").required(true).multiple(true))]
@@ -76,6 +86,10 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
+            Self::Import(import) => import.run(console),
+            Self::Export { search, target } => {
+                target.write(console, &["organizations"], &[("search", search.as_deref())])
+            }
             Self::List { search } => {
                 let params = [("search", search.as_deref())];
                 let organizations = console.list(&["organizations"], &params)?;

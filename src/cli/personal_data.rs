@@ -1,10 +1,15 @@
 //! `portcullis users export` and `erase`: what is stored about a person.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use http::Method;
 use serde_json::Value;
 
 use super::console::{Console, Request, array, field, text};
 use super::question::When;
+use super::user_list::List;
+use super::{csv_export, lookup};
 
 /// What an erasure does not reach, a line each.
 const REMAINING: [&str; 7] = [
@@ -17,10 +22,35 @@ const REMAINING: [&str; 7] = [
     "what the portal stores about the person",
 ];
 
-/// Prints everything that is stored about the portal user with this id.
-pub(super) fn export(console: &mut Console<'_>, id: &str) -> anyhow::Result<()> {
-    let export = console.get(&["users", id, "export"])?;
-    console.document(&export)
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// The portal user's login or id
+    #[arg(value_name = "USER", required_unless_present = "format", conflicts_with = "List")]
+    user: Option<String>,
+    /// Write a file of portal users instead: `csv`
+    #[arg(long, value_parser = ["csv"], hide_possible_values = true, conflicts_with = "user")]
+    format: Option<String>,
+    /// The file to create [default: standard output]
+    #[arg(long, value_name = "FILE", requires = "format")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    list: List,
+}
+
+impl Export {
+    /// Prints everything that is stored about a portal user, or writes a file of portal users.
+    pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let Self { user, format, output, list } = self;
+        if let Some(user) = user {
+            let user = lookup::user(console, &user)?;
+            let export = console.get(&["users", &text(&user, "id"), "export"])?;
+            return console.document(&export);
+        }
+        list.with_params(console, |console, params| {
+            let params = [params, &[("format", format.as_deref())]].concat();
+            csv_export::write(console, output, &["users"], &params)
+        })
+    }
 }
 
 /// Deletes a portal user and what is stored about it.

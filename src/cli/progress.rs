@@ -31,6 +31,15 @@ struct Progress {
 /// # Errors
 /// If it has failed or was cancelled.
 pub(super) fn wait(console: &mut Console<'_>, id: &str) -> anyhow::Result<()> {
+    let job = until_ended(console, id)?;
+    ended(console, &job)
+}
+
+/// Waits for the end of a job and returns it.
+///
+/// # Errors
+/// If the gateway cannot be reached.
+pub(super) fn until_ended(console: &mut Console<'_>, id: &str) -> anyhow::Result<Value> {
     let has_bar = io::stderr().is_terminal() && !console.is_json();
     let began = Instant::now();
     let (mut first, mut shown, mut last_line) = (None, None, None::<Instant>);
@@ -51,7 +60,7 @@ pub(super) fn wait(console: &mut Console<'_>, id: &str) -> anyhow::Result<()> {
             (shown, last_line) = (Some((state.clone(), done)), Some(Instant::now()));
         }
         if has_ended {
-            return ended(console, &job);
+            return Ok(job);
         }
         console.pause(LOOK);
     }

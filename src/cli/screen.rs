@@ -13,6 +13,8 @@ use super::terminal::escaped;
 /// What a stream can show.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Look {
+    /// Whether it is a terminal.
+    is_terminal: bool,
     /// Whether styles are shown.
     colour: bool,
     /// The columns of the terminal; `None` if it is not one, so that lines are as long as they need.
@@ -40,6 +42,12 @@ pub trait Screen: Write {
     /// # Errors
     /// Those of [`Write`].
     fn styled(&mut self, style: Style, text: &str) -> io::Result<()>;
+
+    /// Writes a part of a file for other programs: unchanged, unless this is a terminal.
+    ///
+    /// # Errors
+    /// Those of [`Write`].
+    fn write_file(&mut self, part: &[u8]) -> io::Result<()>;
 }
 
 /// A [`Screen`] over a writer.
@@ -65,10 +73,11 @@ impl Look {
     #[must_use]
     pub fn of(stream: &(impl RawStream + AsFd)) -> Self {
         let colour = AutoStream::choice(stream) != ColorChoice::Never;
-        let size = if stream.is_terminal() { tcgetwinsize(stream).ok() } else { None };
+        let is_terminal = stream.is_terminal();
+        let size = if is_terminal { tcgetwinsize(stream).ok() } else { None };
         // Terminals that do not know their size report none.
         let width = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
-        Self { colour, width }
+        Self { is_terminal, colour, width }
     }
 
     /// The columns of the terminal.
@@ -129,6 +138,13 @@ impl<W: Write> Screen for Printer<W> {
     fn styled(&mut self, style: Style, text: &str) -> io::Result<()> {
         self.out.write_all(self.look.painted(style, &escaped(text)).as_bytes())
     }
+
+    fn write_file(&mut self, part: &[u8]) -> io::Result<()> {
+        match self.look.is_terminal {
+            true => self.write_all(part),
+            false => self.out.write_all(part),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -140,13 +156,17 @@ impl Screen for Vec<u8> {
     fn styled(&mut self, _style: Style, text: &str) -> io::Result<()> {
         self.write_all(text.as_bytes())
     }
+
+    fn write_file(&mut self, part: &[u8]) -> io::Result<()> {
+        self.write_all(part)
+    }
 }
 
 #[cfg(test)]
 impl Look {
     /// A terminal of this many columns without styles.
     pub(super) const fn narrow(width: usize) -> Self {
-        Self { colour: false, width: Some(width) }
+        Self { is_terminal: true, colour: false, width: Some(width) }
     }
 }
 
@@ -204,7 +224,7 @@ pub(super) mod tests {
     fn styles_are_ours_only_and_only_if_they_are_shown() {
         let print = |out: &mut dyn Screen| out.styled(Style::Heading, "a\x1b[31mb");
         assert_eq!(printed(Look::default(), print), "a\\u001b[31mb");
-        let coloured = Look { colour: true, width: None };
+        let coloured = Look { colour: true, ..Look::default() };
         assert_eq!(printed(coloured, print), "\x1b[1ma\\u001b[31mb\x1b[0m");
     }
 }

@@ -34,6 +34,30 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        let mut users =
+            self.with_params(console, |console, params| console.list(&["users"], params))?;
+        if let (false, Some(items)) =
+            (console.is_json(), users.get_mut("items").and_then(Value::as_array_mut))
+        {
+            items.sort_by_key(|user| (text(user, "organization"), text(user, "login")));
+        }
+        let header =
+            ["ID", "LOGIN", "NAME", "ORGANIZATION", "GROUP", "STATUS", "MFA", "LAST SIGN-IN"];
+        console.table(&users, header, |user| {
+            let [id, login, name, organization, group, last] =
+                ["id", "login", "name", "organization", "group", "last_sign_in"]
+                    .map(|field| text(user, field));
+            let [status, mfa] = [status(user), mfa(user)].map(str::to_owned);
+            [id, login, name, organization, group, status, mfa, last]
+        })
+    }
+
+    /// Calls with the parameters of the API that these filters are.
+    pub(super) fn with_params<T>(
+        self,
+        console: &mut Console<'_>,
+        call: impl FnOnce(&mut Console<'_>, &[(&str, Option<&str>)]) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let organization =
             self.organization.map(|id| lookup::organization_id(console, &id)).transpose()?;
         let group = self.group.map(|id| lookup::group_id(console, &id)).transpose()?;
@@ -52,21 +76,7 @@ impl List {
             ("disabled", disabled),
             ("signed_in_before", not_since.as_deref()),
         ];
-        let mut users = console.list(&["users"], &params)?;
-        if let (false, Some(items)) =
-            (console.is_json(), users.get_mut("items").and_then(Value::as_array_mut))
-        {
-            items.sort_by_key(|user| (text(user, "organization"), text(user, "login")));
-        }
-        let header =
-            ["ID", "LOGIN", "NAME", "ORGANIZATION", "GROUP", "STATUS", "MFA", "LAST SIGN-IN"];
-        console.table(&users, header, |user| {
-            let [id, login, name, organization, group, last] =
-                ["id", "login", "name", "organization", "group", "last_sign_in"]
-                    .map(|field| text(user, field));
-            let [status, mfa] = [status(user), mfa(user)].map(str::to_owned);
-            [id, login, name, organization, group, status, mfa, last]
-        })
+        call(console, &params)
     }
 }
 

@@ -23,8 +23,8 @@ pub(super) enum Command {
     Show(User),
     /// Create a portal user
     Create(user_create::Create),
-    /// Create portal users from a JSON Lines file
-    Import(import::Import),
+    /// Create or change portal users from a CSV file, or create them from JSON documents
+    Import(import::Users),
     /// Change a portal user
     Edit(user_edit::Edit),
     /// Refuse sign-in and all requests of a portal user, without deleting anything
@@ -59,8 +59,9 @@ pub(super) enum Command {
     Sessions(User),
     /// Manage the user's tokens for programs
     Tokens(user_tokens::Tokens),
-    /// Print everything that is stored about a portal user, as JSON
-    Export(User),
+    /// Print everything that is stored about a portal user, as JSON, or write portal users to a CSV
+    /// file
+    Export(personal_data::Export),
     /// Delete a portal user, with sessions, tokens and emails
     Delete(User),
     /// Delete everything that is stored about a person, and list what the gateway cannot delete
@@ -146,7 +147,7 @@ impl Command {
                 sessions::print(console, &["users", &id, "sessions"], &[])
             }
             Self::Tokens(tokens) => tokens.run(console),
-            Self::Export(user) => personal_data::export(console, &user.id_and_login(console)?.0),
+            Self::Export(export) => export.run(console),
             Self::Erase { user, end_user } => {
                 let user = user.find(console)?;
                 personal_data::erase(console, &user, end_user)

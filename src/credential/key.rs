@@ -39,6 +39,8 @@ pub enum Purpose {
     KnownBrowser,
     /// The tokens in mails that have not been sent.
     Mail,
+    /// The passwords in the plans of imports that are not done yet.
+    Import,
     /// The digest of the store's records (I13).
     Store,
     /// The signatures of the audit log's checkpoints (I9). Derived from a key of its own.
@@ -55,6 +57,7 @@ impl Purpose {
             Self::PendingSignIn => "portcullis v1 pending sign-in",
             Self::KnownBrowser => "portcullis v1 known browser",
             Self::Mail => "portcullis v1 letter",
+            Self::Import => "portcullis v1 import",
             Self::Store => "portcullis v1 store",
             Self::AuditCheckpoint => "portcullis v1 audit checkpoint",
         }

@@ -35,6 +35,7 @@ pub(crate) mod moment;
 pub mod page;
 mod permitted;
 mod predecessor;
+mod preferences;
 mod read;
 pub(in crate::directory) mod reindex;
 pub mod rights;
@@ -53,7 +54,7 @@ pub(in crate::directory) use collected::Collected;
 pub(in crate::directory) use document::disabled_key;
 pub use document::{
     ApiToken, ApiTokenUse, EndUser, Group, INVITATION, LastSignIn, OneTimeLink, Organization,
-    Preferences, RESET, SecondFactor, TEXT, TotpStep, UsedSignIn, User, UserStatus, login_key,
+    RESET, SecondFactor, TEXT, TotpStep, UsedSignIn, User, UserStatus, login_key,
 };
 pub use id::{
     AdminSessionId, AdministratorId, ApiTokenId, EndUserId, GroupId, JobId, JobPartId, MailId,
@@ -63,6 +64,7 @@ pub use mail::{AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occa
 pub(in crate::directory) use managed::{Managed, of_new};
 pub use mark::{ManagedBy, Marks};
 pub use page::{Page, PageRequest};
+pub use preferences::Preferences;
 pub(crate) use read::Reader;
 pub use rights::{Authority, Rights};
 pub use role::Role;

@@ -9,8 +9,9 @@ use crate::credential::link::SecureLinks;
 use crate::credential::lockout::{Key, Lockout};
 use crate::credential::recovery::RecoveryCodes;
 use crate::credential::seal::Sealer;
+use crate::credential::secret::Secret;
 use crate::credential::token::PlainToken;
-use crate::directory::records::{MailId, Occasion, User};
+use crate::directory::records::{MailId, Occasion, OrganizationId, User};
 
 /// What credentials are checked and made with.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct AuthServices {
     pub one_time_tokens: OneTimeTokens,
     /// Seals the secrets of second factors, and makes recovery codes.
     pub second_factors: SecondFactorKeys,
+    /// Seals the passwords in plans of imports.
+    pub import_secrets: ImportSecrets,
 }
 
 impl AuthServices {
@@ -37,6 +40,7 @@ impl AuthServices {
             secure_links: SecureLinks::new(key),
             one_time_tokens: OneTimeTokens::new(key, lifetimes),
             second_factors: SecondFactorKeys::new(key),
+            import_secrets: ImportSecrets(Sealer::new(key, Purpose::Import)),
         }
     }
 
@@ -85,6 +89,25 @@ impl OneTimeTokens {
     #[cfg(test)]
     pub(crate) fn token_in(&self, id: &MailId, mail: &crate::directory::records::Mail) -> String {
         self.open(mail.token.as_deref().unwrap(), id).unwrap().expose().to_owned()
+    }
+}
+
+/// Seals the passwords of a file from when it is read until its rows are imported.
+#[derive(Debug, Clone)]
+pub struct ImportSecrets(Sealer);
+
+impl ImportSecrets {
+    /// Seals the password of a new user of this organization.
+    #[must_use]
+    pub fn seal(&self, password: &str, organization: &OrganizationId) -> String {
+        self.0.seal(password.as_bytes(), organization.as_ref())
+    }
+
+    /// The password; `None` if it was sealed with another key, or for another organization.
+    #[must_use]
+    pub fn open(&self, sealed: &str, organization: &OrganizationId) -> Option<Secret<String>> {
+        let password = self.0.open(sealed, organization.as_ref())?;
+        String::from_utf8(password.expose().clone()).ok().map(Secret::new)
     }
 }
 

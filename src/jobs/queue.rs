@@ -25,6 +25,8 @@ const PART: usize = 500;
 const PARTS_READ: usize = 10;
 /// How many people who are skipped are named in the warning about them.
 const NAMED: usize = 3;
+/// How many rows of a file that are skipped have a warning each.
+const ROWS: usize = 100;
 
 /// The jobs. Clones share the queue.
 #[derive(Debug, Clone)]
@@ -218,7 +220,8 @@ impl Jobs {
         let scope = actor.scope();
         let is_shown = |line: &ReportLine| match &line.organization {
             Some(organization) => scope.includes(organization.as_str()),
-            None => !scope.is_limited(),
+            // What is wrong with a row of a file was said by who queued the job.
+            None => !scope.is_limited() || line.line.is_some(),
         };
         let parts = parts.into_iter().filter_map(Stored::<ReportPart>::decode_intact);
         let lines = parts.flat_map(|part| part.doc.lines).filter(is_shown).collect();
@@ -237,22 +240,34 @@ impl Jobs {
         if matches!(self.how, How::Queued(_)) || job.counts.skipped == 0 {
             return Ok(Vec::new());
         }
-        let (mut named, mut after) = (Vec::new(), None);
+        let (mut skipped, mut after) = (Vec::new(), None);
         loop {
             let (lines, next) = self.report(&job.id, after.as_ref(), actor).await?;
-            let skipped = lines.into_iter().filter(|line| line.result == Effect::Skipped);
-            named.extend(skipped.take(NAMED - named.len()).map(|line| {
-                let (id, reason) = (line.id.unwrap_or_default(), line.reason.unwrap_or_default());
-                format!("{} `{id}`: {reason}", line.kind)
-            }));
+            let more = lines.into_iter().filter(|line| line.result == Effect::Skipped);
+            skipped.extend(more.take(ROWS - skipped.len()));
             after = next;
-            if named.len() == NAMED || after.is_none() {
+            if skipped.len() == ROWS || after.is_none() {
                 break;
             }
         }
-        let (skipped, total) = (job.counts.skipped, job.total);
-        let detail = format!("{skipped} of {total} would be skipped ({})", named.join("; "));
-        Ok(vec![Warning { name: "skipped", detail }])
+        let warning = |detail| Warning { name: "skipped", detail };
+        let (number, total) = (job.counts.skipped, job.total);
+        // Rows of a file are named one by one, to be corrected there.
+        let mut rows: Vec<_> = skipped.iter().filter_map(row_in_words).map(warning).collect();
+        if !rows.is_empty() {
+            rows.push(warning(format!("{number} of {total} rows would be skipped")));
+            return Ok(rows);
+        }
+        let named: Vec<String> = skipped
+            .into_iter()
+            .take(NAMED)
+            .map(|line| {
+                let (id, reason) = (line.id.unwrap_or_default(), line.reason.unwrap_or_default());
+                format!("{} `{id}`: {reason}", line.kind)
+            })
+            .collect();
+        let detail = format!("{number} of {total} would be skipped ({})", named.join("; "));
+        Ok(vec![warning(detail)])
     }
 
     /// A job that the actor sees, at the expected version.
@@ -294,6 +309,12 @@ impl Jobs {
     pub(super) fn reader(&self) -> &Reader {
         self.directory.records().read()
     }
+}
+
+/// What a line says about a row of a file; `None` if it is about something else.
+fn row_in_words(line: &ReportLine) -> Option<String> {
+    let reason = line.reason.as_deref().unwrap_or_default();
+    line.line.map(|number| format!("line {number}: {reason}"))
 }
 
 /// An entry of the audit log about a job.

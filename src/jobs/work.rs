@@ -30,6 +30,12 @@ pub trait Work: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// an actor with a limited scope may not change.
     fn organization(item: &Self::Item) -> Option<&OrganizationId>;
 
+    /// Whether doing an item may change something. If not, anyone who may queue the job may have it
+    /// in the report.
+    fn changes_something(_item: &Self::Item) -> bool {
+        true
+    }
+
     /// The line of an item of which nothing is known yet but the item itself.
     fn line(item: &Self::Item) -> ReportLine;
 
@@ -148,6 +154,7 @@ impl<W: Work> AnyWork for Typed<W, W::Item> {
 pub(super) fn check_scope<W: Work>(item: &W::Item, change: &Change) -> Result<(), DirectoryError> {
     let scope = change.actor.scope();
     let is_inside = match W::organization(item) {
+        _ if !W::changes_something(item) => true,
         Some(organization) => scope.includes(organization.as_str()),
         None => !scope.is_limited(),
     };

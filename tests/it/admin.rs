@@ -1,6 +1,7 @@
 //! What operators do with a running gateway.
 
 mod cli;
+mod csv_files;
 mod dry_run;
 mod files;
 mod lookup;

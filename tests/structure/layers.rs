@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 15] = [
     &["directory"],
     &["web"],
     &["config"],
-    &["credential", "email"],
+    &["credential", "email", "spreadsheet"],
     &["tasks", "telemetry"],
     &["clock", "random"],
 ];

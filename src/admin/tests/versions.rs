@@ -9,7 +9,7 @@ use crate::admin::{Access, routes};
 
 /// Writes that are not to a record with a version: they create a record, or concern sessions,
 /// lockouts, or the gateway.
-const WITHOUT_VERSION: [&str; 23] = [
+const WITHOUT_VERSION: [&str; 26] = [
     "DELETE /api/v1/lockouts",
     "DELETE /api/v1/lockouts/{id}",
     "DELETE /api/v1/session",
@@ -21,6 +21,9 @@ const WITHOUT_VERSION: [&str; 23] = [
     "POST /api/v1/explain",
     "POST /api/v1/groups",
     "POST /api/v1/impersonations",
+    "POST /api/v1/import/end-users",
+    "POST /api/v1/import/organizations",
+    "POST /api/v1/import/users",
     "POST /api/v1/mail/test",
     "POST /api/v1/organizations",
     "POST /api/v1/organizations/{id}/end-users",

@@ -204,10 +204,38 @@ pub(in crate::cli) const EXAMPLES: &[(&str, [&str; 2])] = &[
             "portcullis users create acme --end-user 'Anna Berg' --password",
         ],
     ),
+    ("users import", ["portcullis users import a.csv", "portcullis users import - < a.csv"]),
     (
-        "users import",
-        ["portcullis users import users.jsonl", "portcullis users import - < users.jsonl"],
+        "organizations import",
+        ["portcullis organizations import a.csv", "portcullis organizations import - < a.csv"],
     ),
+    (
+        "organizations export",
+        [
+            "portcullis organizations export > a.csv",
+            "portcullis organizations export --output a.csv",
+        ],
+    ),
+    (
+        "organizations end-users import",
+        [
+            "portcullis organizations end-users import a.csv",
+            "portcullis organizations end-users import -",
+        ],
+    ),
+    (
+        "organizations end-users export",
+        [
+            "portcullis organizations end-users export acme",
+            "portcullis organizations end-users export a",
+        ],
+    ),
+    (
+        "import organizations",
+        ["portcullis import organizations a.csv", "portcullis import organizations - < a.csv"],
+    ),
+    ("import end-users", ["portcullis import end-users a.csv", "portcullis import end-users -"]),
+    ("import users", ["portcullis import users a.csv", "portcullis import users -"]),
     (
         "users edit",
         [

@@ -6,10 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use super::administrator::{AdminFactor, Administrator};
-use super::document::{
-    ApiToken, EndUser, Group, OneTimeLink, Organization, Preferences, SecondFactor, User,
-};
+use super::document::{ApiToken, EndUser, Group, OneTimeLink, Organization, SecondFactor, User};
 use super::kind;
+use super::preferences::Preferences;
 use super::user_token::UserToken;
 use portcullis_store::Kind;
 

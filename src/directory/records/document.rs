@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::id::{ApiTokenId, EndUserId, GroupId, OrganizationId, PreferencesId, RecordId, UserId};
+use super::id::{ApiTokenId, EndUserId, GroupId, OrganizationId, RecordId, UserId};
 use super::kind;
 use super::mark::ManagedBy;
 use super::rights::Rights;
@@ -17,7 +17,6 @@ use super::role::Role;
 use super::scope::Scope;
 use crate::credential::folding::fold;
 use crate::credential::totp::UsedSteps;
-use portcullis_policy::built_in;
 use portcullis_store::{Key, Kind};
 
 /// The unique key of an invitation: the hash of its token.
@@ -366,14 +365,19 @@ pub enum UserStatus {
 }
 
 impl UserStatus {
-    /// The index key of users with this status.
-    pub(in crate::directory) fn key(self) -> Key {
-        let name = match self {
+    /// The name in documents and files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Active => "active",
             Self::Invited => "invited",
             Self::NoPassword => "no_password",
-        };
-        Key::new("status", name)
+        }
+    }
+
+    /// The index key of users with this status.
+    pub(in crate::directory) fn key(self) -> Key {
+        Key::new("status", self.name())
     }
 }
 
@@ -397,51 +401,6 @@ impl Document for Group {
     fn unique(&self) -> Vec<Key> {
         vec![Key::new("name", fold(&self.name))]
     }
-
-    fn index(&self) -> Vec<Key> {
-        self.managed_by.as_ref().map(ManagedBy::key).into_iter().collect()
-    }
-}
-
-/// The preferences of the whole installation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Preferences {
-    /// Whether an organization's secure link stops opening sessions once it has portal users (R12).
-    pub secure_with_password_if_portal_users_exist: bool,
-    /// Where every request to the portal is sent while it is disabled (R60).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disabled_redirect_url: Option<String>,
-    /// The id of the group a new user gets when none is named (R6).
-    pub default_group: GroupId,
-    /// The file that manages the record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub managed_by: Option<ManagedBy>,
-}
-
-/// The preferences of a new installation.
-impl Default for Preferences {
-    fn default() -> Self {
-        Self {
-            secure_with_password_if_portal_users_exist: true,
-            disabled_redirect_url: None,
-            default_group: GroupId::from(built_in::ADMIN),
-            managed_by: None,
-        }
-    }
-}
-
-impl Preferences {
-    /// The id of the one record.
-    #[must_use]
-    pub fn id() -> PreferencesId {
-        PreferencesId::from("preferences")
-    }
-}
-
-impl Document for Preferences {
-    type Id = PreferencesId;
-
-    const KIND: Kind = kind::PREFERENCES;
 
     fn index(&self) -> Vec<Key> {
         self.managed_by.as_ref().map(ManagedBy::key).into_iter().collect()

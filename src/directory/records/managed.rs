@@ -10,9 +10,10 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::change::Change;
-use super::document::{Document, EndUser, Group, Organization, Preferences, User};
+use super::document::{Document, EndUser, Group, Organization, User};
 use super::kind;
 use super::mark::{ManagedBy, Marks};
+use super::preferences::Preferences;
 use super::stored::Stored;
 use portcullis_store::{CommitError, Kind, Write};
 
