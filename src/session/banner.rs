@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::credential::token::TokenHash;
 use portcullis_policy::SessionKind;
 
-/// What is known about a session of staff besides its [`Subject`].
+/// What is known about a session of staff besides its [`Subject`](portcullis_policy::Subject).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaffFacts {
     /// The name of the organization whose portal is seen.
