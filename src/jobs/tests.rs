@@ -8,7 +8,7 @@ use super::*;
 use crate::clock;
 use crate::directory::accounts::organizations::OrganizationPatch;
 use crate::directory::accounts::users::{UserPatch, UserView};
-use crate::directory::fixture::{Fixture, by_operator, new_user};
+use crate::directory::fixture::{Fixture, by_operator, by_operator_at, new_user, now};
 use crate::directory::records::audit::Entry;
 use crate::directory::records::document::Document as _;
 use crate::directory::records::{
@@ -275,10 +275,9 @@ async fn chosen_users_are_moved_and_no_others() {
 async fn one_job_runs_and_the_others_wait_in_order() {
     let fixture = customers().await;
     let jobs = Jobs::new(fixture.directory.clone());
-    let (first, second) = (
-        queue(&fixture, &jobs, everyone("enable")).await,
-        queue(&fixture, &jobs, everyone("disable")).await,
-    );
+    let first = queue(&fixture, &jobs, everyone("enable")).await;
+    let later = by_operator_at(now() + jiff::SignedDuration::from_millis(1));
+    let second = try_queue(&fixture, &jobs, everyone("disable"), &later).await.unwrap();
     let states = || async {
         let mut states = Vec::new();
         for id in [&first.id, &second.id] {
