@@ -368,10 +368,28 @@ fn every_reason_occurs_and_has_a_unique_name() {
     reached.insert(ask(&policy, None, "GET /office").reason());
     let disabled = Subject { disabled: true, ..subject(&policy, "admin") };
     reached.insert(ask(&policy, Some(&disabled), "GET /").reason());
+    reached.insert(of_staff(SessionKind::Staff));
     assert_eq!(reached, HashSet::from(Reason::ALL));
     let names: HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(names.len(), Reason::ALL.len());
     assert!(names.iter().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+}
+
+/// Why a session of this kind may or may not use a route that refuses staff.
+fn of_staff(kind: SessionKind) -> Reason {
+    let policy = fixture::compile(
+        "[[route]]\nname = \"Profile\"\npath = \"/profile\"\nrequire = \"view\"\nstaff = \"never\"\n",
+    )
+    .unwrap();
+    let subject = Subject { kind, ..subject(&policy, "limited") };
+    ask(&policy, Some(&subject), "GET /profile").reason()
+}
+
+#[test]
+fn r18_a_route_that_refuses_staff_is_open_to_others() {
+    assert_eq!(of_staff(SessionKind::User), Reason::Permitted);
+    assert_eq!(of_staff(SessionKind::Staff), Reason::StaffNotAllowed);
+    assert_eq!(of_staff(SessionKind::Impersonation), Reason::StaffNotAllowed);
 }
 
 #[test]
