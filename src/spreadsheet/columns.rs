@@ -34,7 +34,7 @@ impl Column {
 /// The columns of the first row, in its order; `None` for a cell without a name.
 ///
 /// # Errors
-/// When a name is not known or given twice.
+/// When a name is not known or given twice, or there is none.
 pub(super) fn named<'a>(
     columns: &'static [Column],
     line: u64,
@@ -56,7 +56,10 @@ pub(super) fn named<'a>(
         }
         found.push(Some(column));
     }
-    Ok(found)
+    match found.iter().any(Option::is_some) {
+        true => Ok(found),
+        false => Err(SheetError::NoColumn { line, known: listed(columns) }),
+    }
 }
 
 /// How many names of a row are known.

@@ -15,6 +15,14 @@ pub enum SheetError {
         /// The columns that it may have.
         known: String,
     },
+    /// The first row has no name.
+    #[error("line {line}: the first row names no column; the columns are {known}")]
+    NoColumn {
+        /// The line of the first row.
+        line: u64,
+        /// The columns that there are.
+        known: String,
+    },
     /// The first row has a name that is not known.
     #[error("line {line}: there is no column `{name}`; the columns are {known}")]
     UnknownColumn {

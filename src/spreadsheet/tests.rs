@@ -90,6 +90,10 @@ fn column_names_are_read_in_any_order_and_spelling() {
         ),
         ("organization,Kunde\n", "line 1: the column `organization` is given twice"),
         (
+            "{};\"\"\n",
+            "line 1: the first row names no column; the columns are `organization`, `login`, `name`",
+        ),
+        (
             " \n\n",
             "the file is empty; its first row must name the columns: `organization`, `login`, `name`",
         ),

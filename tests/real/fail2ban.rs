@@ -92,7 +92,8 @@ async fn fail2ban_reads_the_log_of_a_terminal() {
     let serve = format!("{} serve --config portcullis.toml", env!("CARGO_BIN_EXE_portcullis"));
     let mut terminal = Command::new("script");
     terminal.args(["--quiet", "--flush", "--return", "--command", &serve, "/dev/null"]);
-    terminal.current_dir(home.path("")).env_clear().env("PATH", "/usr/bin:/bin");
+    terminal.current_dir(home.path("")).env_clear();
+    terminal.env("PATH", "/usr/bin:/bin").env("TERM", "xterm");
     terminal.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut terminal = terminal.spawn().unwrap();
     let mut lines = BufReader::new(terminal.stdout.take().unwrap()).lines();
