@@ -20,7 +20,7 @@ pub(super) const CHANGE: &str = "users";
 pub struct UsersRequest {
     /// The ids of the portal users.
     pub users: Vec<UserId>,
-    /// Whether they are enabled or disabled. Nobody is invited.
+    /// Whether they are enabled or disabled. No invitation is sent.
     #[serde(default)]
     pub action: Option<Action>,
     /// The id of the group that they get.

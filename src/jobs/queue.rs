@@ -169,7 +169,7 @@ impl Jobs {
     /// A job.
     ///
     /// # Errors
-    /// When there is none that the actor sees, or the store is unavailable.
+    /// When the actor sees no such job, or the store is unavailable.
     pub async fn get(&self, id: &JobId, actor: &Actor) -> Result<JobView, DirectoryError> {
         self.visible(id, None, actor).await.map(JobView::from)
     }
@@ -177,7 +177,7 @@ impl Jobs {
     /// Cancels a job. What it has done stays. Cancelling a cancelled job changes nothing.
     ///
     /// # Errors
-    /// When there is none that the actor sees, it has ended otherwise, the actor may not change
+    /// When the actor sees no such job, it has ended otherwise, the actor may not change
     /// anything, or the store is unavailable.
     pub async fn cancel(&self, id: &JobId, change: &Change) -> Result<(), DirectoryError> {
         change.requires(Authority::Manage)?;

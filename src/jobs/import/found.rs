@@ -86,7 +86,7 @@ pub(super) async fn organization(
 /// The end user of an organization with this id, address or name.
 ///
 /// # Errors
-/// When there is none, several have the address or name, or the store is unavailable.
+/// When no record or more than one has the address or name, or the store is unavailable.
 pub(super) async fn end_user(
     directory: &Directory,
     organization: &OrganizationId,
@@ -124,7 +124,7 @@ pub(super) async fn end_user_with(
 /// The id of the group with this id or name.
 ///
 /// # Errors
-/// When there is none, several have the name, or the store is unavailable.
+/// When no record or more than one has the name, or the store is unavailable.
 pub(super) async fn group(directory: &Directory, given: &str) -> Result<GroupId, DirectoryError> {
     match directory.groups().get(&GroupId::from(given)).await {
         Err(DirectoryError::NotFound { .. }) => {}
