@@ -64,7 +64,7 @@ impl AuditLog {
         self.records.append(vec![(change.clone(), occurrence)]).await
     }
 
-    /// The entry with this number; `None` if there is none, it was removed at the end of its retention,
+    /// The entry with this number; `None` if it was never written, was removed at the end of its retention,
     /// or the scope does not show it.
     ///
     /// # Errors

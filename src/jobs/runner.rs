@@ -65,7 +65,7 @@ impl Jobs {
         }
     }
 
-    /// Does a step of the running job, or starts the next one. `false` if there is none.
+    /// Does a step of the running job, or starts the next one. `false` if no job waits.
     ///
     /// # Errors
     /// When it may be tried again later.

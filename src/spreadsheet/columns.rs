@@ -34,7 +34,7 @@ impl Column {
 /// The columns of the first row, in its order; `None` for a cell without a name.
 ///
 /// # Errors
-/// When a name is not known or given twice, or there is none.
+/// When a name is not known or given twice, or the row has no name.
 pub(super) fn named<'a>(
     columns: &'static [Column],
     line: u64,

@@ -54,7 +54,7 @@ pub fn decide(
     decision
 }
 
-/// The route that a request is for, whoever sends it; `None` if there is none.
+/// The route that a request is for, with or without a session; `None` if no route matches.
 #[must_use]
 pub fn route_for<'p>(policy: &'p Policy, request: &RequestFacts<'p>) -> Option<&'p Arc<Route>> {
     Place::of(policy, request).route(request).ok()

@@ -1,4 +1,4 @@
-//! How the operator's staff opens the portal (R17, R18): one-time links, and whether whoever asked for
+//! How the operator's staff opens the portal (R17, R18): one-time links, and whether the member of staff who asked for
 //! one may still do so.
 //!
 //! A link is created by an operator, and opened by their browser at the gateway, where the session of
