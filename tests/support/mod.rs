@@ -3,7 +3,7 @@
 //! [`gate::TestGate`] starts a gateway for one test; [`program::Home`] is a folder in which it can
 //! be stopped, killed and started again. [`upstream::Upstream`] is the portal and records every
 //! byte it is sent. [`client`] sends valid HTTP, [`wire`] sends bytes, [`browser::Browser`] keeps
-//! cookies and submits forms, [`chrome::Chrome`] is Chromium, [`admin::Admin`] calls the admin API.
+//! cookies and submits forms, [`websocket`] holds connections open, [`chrome::Chrome`] is Chromium, [`admin::Admin`] calls the admin API.
 //!
 //! When a test ends, the gate checks what must hold in all of them: nothing panicked, no session
 //! token was logged or forwarded, and the portal was sent no request that it could read in two ways.
@@ -21,4 +21,5 @@ pub(crate) mod mailbox;
 pub(crate) mod program;
 pub(crate) mod smtp;
 pub(crate) mod upstream;
+pub(crate) mod websocket;
 pub(crate) mod wire;
