@@ -93,6 +93,7 @@ problem_types! {
         "account-disabled": "The account is disabled.", "Enable it first.";
         "no-portal-access": "The user is in a group without access to the portal.",
             "Move the user to another group first.";
+        "organization-parked": "The organization is parked.", "Unpark it first.";
         "no-password": "The user has no password.",
             "Invite the user, or set a password first.";
         "too-many-tokens": "The user has as many tokens as a user may have.",

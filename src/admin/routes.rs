@@ -104,7 +104,10 @@ pub(super) fn table() -> Table {
             op("users.list", "List portal users"))
         .route(Manage, Organizations, POST, "/api/v1/users", users::create,
             op("users.create", "Create a portal user")
-                .refuses(&["taken", "no-address", "busy", "is-password", "has-password"]))
+                .refuses(&[
+                    "taken", "no-address", "busy", "is-password", "has-password",
+                    "organization-parked",
+                ]))
         .route(Read, Organizations, GET, "/api/v1/users/{id}", users::show,
             op("users.show", "Get a portal user"))
         .route(Manage, Organizations, PATCH, "/api/v1/users/{id}", users::change,
@@ -121,7 +124,7 @@ pub(super) fn table() -> Table {
                 .refuses(&["busy", "is-password"]))
         .route(Support, Organizations, POST, "/api/v1/users/{id}/invitation", users::invite,
             op("users.invite", "Send an invitation to choose a password")
-                .refuses(&["has-password", "no-address", "account-disabled"]))
+                .refuses(&["has-password", "no-address", "account-disabled", "organization-parked"]))
         .route(Support, Organizations, DELETE, "/api/v1/users/{id}/invitation", users::withdraw,
             op("users.withdraw", "Withdraw the invitation").refuses(&["not-invited"]))
         .route(Read, Organizations, GET, "/api/v1/users/{id}/mfa", users::second_factor,
@@ -171,10 +174,13 @@ pub(super) fn table() -> Table {
             op("sessions.end", "End a session"))
         .route(Support, Organizations, POST, "/api/v1/views", views::view,
             op("views.view", "Create a one-time link to view the portal of an organization")
-                .refuses(&["not-found"]))
+                .refuses(&["not-found", "organization-parked"]))
         .route(Support, Organizations, POST, "/api/v1/impersonations", views::impersonate,
             op("views.impersonate", "Create a one-time link to act as a portal user")
-                .refuses(&["not-found", "escalation", "account-disabled", "no-portal-access"]))
+                .refuses(&[
+                    "not-found", "escalation", "account-disabled", "no-portal-access",
+                    "organization-parked",
+                ]))
         .route(Read, Organizations, GET, "/api/v1/lockouts", lockouts::list,
             op("lockouts.list", "List current lockouts"))
         .route(Support, Organizations, DELETE, "/api/v1/lockouts", lockouts::release_by_query,

@@ -6,16 +6,18 @@ use clap::{Arg, ArgMatches, Command, Error};
 
 mod examples;
 
-pub(super) use self::examples::EXAMPLES;
+pub(super) use self::examples::examples;
 
 /// Commands that ask before they change something, so that `--yes` has an effect.
-const ASKING: [&str; 23] = [
+const ASKING: [&str; 25] = [
     "bulk enable",
     "bulk disable",
     "bulk users",
     "groups edit",
     "groups default",
     "groups delete",
+    "organizations park",
+    "organizations unpark",
     "organizations delete",
     "organizations link rotate",
     "organizations link disable",
@@ -36,7 +38,7 @@ const ASKING: [&str; 23] = [
 ];
 
 /// The commands that `--dry-run` has an effect with.
-const WRITING: [&str; 53] = [
+const WRITING: [&str; 55] = [
     "bulk enable",
     "bulk disable",
     "bulk users",
@@ -51,6 +53,8 @@ const WRITING: [&str; 53] = [
     "groups default",
     "organizations create",
     "organizations edit",
+    "organizations park",
+    "organizations unpark",
     "organizations delete",
     "organizations link rotate",
     "organizations link enable",
@@ -93,11 +97,13 @@ const WRITING: [&str; 53] = [
 ];
 
 /// The commands that change records that a file may manage, so that `--detach` has an effect.
-const DETACHING: [&str; 16] = [
+const DETACHING: [&str; 18] = [
     "groups edit",
     "groups delete",
     "groups default",
     "organizations edit",
+    "organizations park",
+    "organizations unpark",
     "organizations delete",
     "organizations link enable",
     "organizations link disable",
@@ -181,7 +187,7 @@ fn with_help(mut command: Command, path: &str, globals: &[Arg]) -> Command {
     });
     // A subcommand keeps its own definition of a global option.
     let command = command.args(hidden.map(|option| option.clone().hide(true)));
-    match EXAMPLES.iter().find(|(name, _)| *name == path) {
+    match examples().find(|(name, _)| *name == path) {
         Some((_, examples)) if names.is_empty() => {
             command.after_help(format!("Examples:\n  {}", examples.join("\n  ")))
         }
@@ -194,7 +200,7 @@ fn leaves(path: &str) -> Vec<&'static str> {
     let below = |leaf: &str| {
         leaf.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
     };
-    EXAMPLES.iter().map(|(leaf, _)| *leaf).filter(|leaf| below(leaf)).collect()
+    examples().map(|(leaf, _)| *leaf).filter(|leaf| below(leaf)).collect()
 }
 
 /// Whether a global option has an effect with a command without subcommands.

@@ -20,6 +20,9 @@ pub(super) enum Command {
         /// Only organizations whose id, name or email address begins with this text
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
+        /// Only organizations that are parked
+        #[arg(long)]
+        parked: bool,
     },
     /// Show an organization
     Show {
@@ -70,6 +73,23 @@ pub(super) enum Command {
         #[command(flatten)]
         expected: ExpectedVersion,
     },
+    /// Close the portal for everyone in an organization, with a reason that they see
+    Park {
+        /// The organization's id or name
+        id: String,
+        /// Why, for the people of the organization: one line of plain text
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        expected: ExpectedVersion,
+    },
+    /// Open the portal for a parked organization again
+    Unpark {
+        /// The organization's id or name
+        id: String,
+        #[command(flatten)]
+        expected: ExpectedVersion,
+    },
     /// Delete an organization that has neither portal users nor end users
     Delete {
         /// The organization's id or name
@@ -90,8 +110,8 @@ impl Command {
             Self::Export { search, target } => {
                 target.write(console, &["organizations"], &[("search", search.as_deref())])
             }
-            Self::List { search } => {
-                let params = [("search", search.as_deref())];
+            Self::List { search, parked } => {
+                let params = [("search", search.as_deref()), ("parked", parked.then_some("true"))];
                 let organizations = console.list(&["organizations"], &params)?;
                 let header = ["ID", "NAME", "EMAIL", "PORTAL USERS", "LINK"];
                 console.table(&organizations, header, |organization| {
@@ -137,6 +157,13 @@ impl Command {
                 report_edit(console, &name, (&before, &after), &fields)?;
                 warn(&after)
             }
+            Self::Park { id, reason, expected } => {
+                let patch = json!({ "parked": { "reason": reason } });
+                park(console, &id, &expected, &patch)
+            }
+            Self::Unpark { id, expected } => {
+                park(console, &id, &expected, &json!({ "parked": null }))
+            }
             Self::Delete { id } => {
                 let organization = lookup::organization(console, &id)?;
                 let [id, name] = ["id", "name"].map(|field| text(&organization, field));
@@ -150,6 +177,27 @@ impl Command {
             Self::EndUsers(command) => command.run(console),
         }
     }
+}
+
+/// Parks an organization, or opens its portal again.
+fn park(
+    console: &mut Console<'_>,
+    id: &str,
+    expected: &ExpectedVersion,
+    patch: &Value,
+) -> anyhow::Result<()> {
+    let before = lookup::organization(console, id)?;
+    let [id, name] = ["id", "name"].map(|field| text(&before, field));
+    let [verb, done] = match field(patch, "parked").is_null() {
+        true => ["unpark", "Unparked"],
+        false => ["park", "Parked"],
+    };
+    let intent = format!("{verb} the organization {name} (id {id})");
+    let path = ["organizations", &*id];
+    let asked = (&*intent, When::Always);
+    let fields = [("parked", "parked")];
+    let after = expected.carry_out(console, asked, &path, (&before, patch), &fields)?;
+    console.report(&after, &format!("{done} the organization {name} (id {id})."))
 }
 
 /// Prints the warnings in a response on standard error.
@@ -173,11 +221,25 @@ fn show(console: &mut Console<'_>, organization: &Value) -> anyhow::Result<()> {
             ("portal users", users),
             ("secure link", link(organization)),
             ("default group", text(organization, "default_group")),
+            ("parked", parked(organization)),
             ("managed by", managed_by(organization)),
         ],
     )
 }
 
+/// The reason and the time, if the organization is parked.
+fn parked(organization: &Value) -> String {
+    let parked = field(organization, "parked");
+    match parked.is_null() {
+        true => String::new(),
+        false => format!("{} (since {})", text(parked, "reason"), text(parked, "since")),
+    }
+}
+
+/// What the secure link does.
 fn link(organization: &Value) -> String {
+    if !field(organization, "parked").is_null() {
+        return "parked".to_owned();
+    }
     if field(organization, "link_enabled") == true { "on" } else { "off" }.to_owned()
 }

@@ -12,6 +12,7 @@
 //! | [`preferences`] | settings of the whole installation (R12, R60) |
 //! | `seeds` | the groups and preferences of a new installation (R2) |
 //! | `context` | the organization and end user behind a portal user |
+//! | `portal_sessions` | the end of sessions, in the commit that ends them |
 //! | `reference` | ids in a request that must exist |
 //! | `mailed_link` | one-time links, and the mail that each is sent in |
 //! | `password_reuse` | refusing a login or address that is the password (R31) |
@@ -28,6 +29,7 @@ pub mod organizations;
 mod password_reuse;
 pub(crate) mod patch;
 pub mod personal_data;
+pub(in crate::directory) mod portal_sessions;
 pub mod preferences;
 mod reference;
 pub(in crate::directory) mod seeds;

@@ -215,6 +215,12 @@ pub enum Refusal {
         /// The user's login.
         login: String,
     },
+    /// The portal is closed for the organization.
+    #[error("the organization `{organization}` is parked; unpark it first")]
+    OrganizationParked {
+        /// Its id or name.
+        organization: String,
+    },
     /// R40: there is no invitation to withdraw.
     #[error("`{login}` has no open invitation")]
     NotInvited {
@@ -363,6 +369,7 @@ impl Refusal {
             Self::HasPassword { .. } => "has-password",
             Self::Disabled { .. } => "account-disabled",
             Self::NoPortalAccess { .. } => "no-portal-access",
+            Self::OrganizationParked { .. } => "organization-parked",
             Self::NoPassword { .. } => "no-password",
             Self::TooManyTokens { .. } => "too-many-tokens",
             Self::NotInvited { .. } => "not-invited",

@@ -33,6 +33,7 @@ mod managed;
 pub mod mark;
 pub(crate) mod moment;
 pub mod page;
+mod parked;
 mod permitted;
 mod predecessor;
 mod preferences;
@@ -64,6 +65,7 @@ pub use mail::{AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occa
 pub(in crate::directory) use managed::{Managed, of_new};
 pub use mark::{ManagedBy, Marks};
 pub use page::{Page, PageRequest};
+pub use parked::Parked;
 pub use preferences::Preferences;
 pub(crate) use read::Reader;
 pub use rights::{Authority, Rights};

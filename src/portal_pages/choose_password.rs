@@ -19,7 +19,7 @@ use crate::credential::folding::fold;
 use crate::credential::hashing::Busy;
 use crate::credential::password::{LENGTH, PasswordRule};
 use crate::credential::secret::Secret;
-use crate::directory::access::password_links::{Choice, Holder};
+use crate::directory::access::password_links::{Choice, Holder, LinkState};
 use crate::directory::records::Occasion;
 use crate::directory::{Actor, Change};
 use crate::session::SessionFilter;
@@ -82,8 +82,9 @@ pub(super) async fn show(
     let (token, headers, visitor) = (&*token, &headers, &visitor);
     let link = MailedLink { occasion, token, headers, visitor, kind };
     Ok(match state.holder(&link).await? {
-        Some(holder) => state.choose_password_page(&link, &holder, &[], None),
-        None => state.invalid_link(&link),
+        LinkState::Valid(holder) => state.choose_password_page(&link, &holder, &[], None),
+        LinkState::Parked(reason) => state.parked_link(&link, &reason),
+        LinkState::Invalid => state.invalid_link(&link),
     })
 }
 
@@ -130,6 +131,7 @@ impl PagesState {
                 let problem = FormProblem::invalid(&texts.not_met, &["password"]);
                 Ok(self.choose_password_page(link, &holder, &rules, Some(&problem)))
             }
+            Choice::Parked(reason) => Ok(self.parked_link(link, &reason)),
             Choice::InvalidLink => Ok(self.invalid_link(link)),
             Choice::Busy => {
                 let problem = FormProblem::busy(&texts.busy, Busy::RETRY_AFTER_SECONDS);
@@ -138,8 +140,7 @@ impl PagesState {
         }
     }
 
-    /// The user whom the link was mailed to, while it is valid.
-    async fn holder(&self, link: &MailedLink<'_>) -> Result<Option<Holder>, StoreError> {
+    async fn holder(&self, link: &MailedLink<'_>) -> Result<LinkState, StoreError> {
         let MailedLink { occasion, token, headers, visitor, .. } = *link;
         let address = is_navigation(headers).then_some(visitor.address);
         self.directory.password_links().holder(occasion, token, address, visitor.now).await
@@ -152,8 +153,11 @@ impl PagesState {
         problem: FormProblem<'_>,
     ) -> Result<Response<Body>, StoreError> {
         Ok(match self.holder(link).await? {
-            Some(holder) => self.choose_password_page(link, &holder, &[], Some(&problem)),
-            None => self.invalid_link(link),
+            LinkState::Valid(holder) => {
+                self.choose_password_page(link, &holder, &[], Some(&problem))
+            }
+            LinkState::Parked(reason) => self.parked_link(link, &reason),
+            LinkState::Invalid => self.invalid_link(link),
         })
     }
 
@@ -165,6 +169,14 @@ impl PagesState {
             Occasion::Invitation => notices.dead_invitation(),
             Occasion::Reset => notices.dead_reset(),
         };
+        self.notice(&notice, text, kind, &visitor.request_id)
+    }
+
+    /// The organization of the link's user is parked.
+    fn parked_link(&self, link: &MailedLink<'_>, reason: &str) -> Response<Body> {
+        let MailedLink { headers, visitor, kind, .. } = *link;
+        let text = self.text(kind, headers);
+        let notice = self.notices(text).organization_parked(reason, None);
         self.notice(&notice, text, kind, &visitor.request_id)
     }
 

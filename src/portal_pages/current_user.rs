@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{HeaderMap, Response};
 
-use super::notices::Notices;
+use super::notices::{Destination, Notices};
 use super::{PagesState, sign_in};
 use crate::credential::token::TokenHash;
 use crate::directory::UserId;
@@ -15,7 +15,7 @@ use crate::web::request_error::RequestError;
 use crate::web::response::see_other;
 use crate::web::return_to::ReturnTo;
 use crate::web::{Visitor, paths};
-use portcullis_policy::SessionKind;
+use portcullis_policy::{SessionKind, Subject};
 use portcullis_store::StoreError;
 
 /// The portal user, and the session of this browser.
@@ -37,6 +37,13 @@ impl PagesState {
         page: &str,
     ) -> Result<Result<CurrentUser, Response<Body>>, StoreError> {
         Ok(match self.presented(headers, visitor.now).await? {
+            SessionLookup::Found { subject: Subject { parked: Some(reason), .. }, .. } => {
+                let kind = ResponseKind::of(headers);
+                let text = self.text(kind, headers);
+                let out = Some(Destination::SignOut);
+                let notice = self.notices(text).organization_parked(&reason, out);
+                Err(self.notice(&notice, text, kind, &visitor.request_id))
+            }
             SessionLookup::Found { key, subject, .. } => {
                 let start_opens = self.start_opens_for(Some(&subject), visitor);
                 let kind = subject.kind;

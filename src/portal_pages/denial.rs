@@ -49,6 +49,7 @@ pub(super) fn denied<'a>(
         Reason::NoPortalAccess | Reason::AccountDisabled => {
             return notices.no_access_in_session(reason);
         }
+        Reason::OrganizationParked => return organization_parked(notices, asker),
         Reason::MissingPermission => return missing_permission(notices, (denial, policy), asker),
         Reason::OtherOrganization => &texts.other_organization,
         Reason::NoRoute => &texts.no_route,
@@ -73,6 +74,14 @@ pub(super) fn denied<'a>(
         _ => notice.advise(texts.ask.with(notices.operator)),
     };
     asker.add_links(notices, notice)
+}
+
+/// The operator has closed the portal for the organization of the session.
+fn organization_parked<'a>(notices: Notices<'a>, asker: Asker<'_>) -> Notice<'a> {
+    let is_staff = asker.subject.is_some_and(|subject| subject.kind.is_staff());
+    let out = if is_staff { Destination::StopView } else { Destination::SignOut };
+    let reason = asker.subject.and_then(|subject| subject.parked.as_deref());
+    notices.organization_parked(reason.unwrap_or_default(), Some(out))
 }
 
 /// Names the missing permissions as the permission catalogue does.

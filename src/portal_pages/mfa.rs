@@ -17,6 +17,7 @@ use axum::extract::{Request, State};
 use http::{HeaderMap, Response};
 use serde::Deserialize;
 
+use super::notices::Destination;
 use super::pending_cookie::Pending;
 use super::sign_in::{self, locked_out};
 use super::texts::Catalogue;
@@ -175,6 +176,12 @@ impl PagesState {
             (NextStep::NoPortalAccess(user), _) => {
                 let text = self.texts.of(headers);
                 let notice = self.notices(text).no_access_of(&user);
+                Err(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id))
+            }
+            (NextStep::Parked(reason), _) => {
+                let text = self.texts.of(headers);
+                let out = Some(Destination::SwitchAccount);
+                let notice = self.notices(text).organization_parked(&reason, out);
                 Err(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id))
             }
             (NextStep::Invalid, _) => {

@@ -200,6 +200,20 @@ impl<'a> Notices<'a> {
         self.link(notice, Destination::SignOut)
     }
 
+    /// The portal is closed for an organization, for this reason. `out` leads out of the session.
+    pub(super) fn organization_parked(self, reason: &str, out: Option<Destination>) -> Notice<'a> {
+        let text = &self.text.notice.organization_parked;
+        let (title, detail) =
+            (text.title.with(), text.detail.with(self.operator, reason.to_owned()));
+        let name = Reason::OrganizationParked.as_str();
+        let notice = Notice::of(StatusCode::FORBIDDEN, name, title, detail);
+        let notice = notice.advise(text.advice.with(self.operator));
+        match out {
+            Some(out) => self.link(notice, out),
+            None => notice,
+        }
+    }
+
     pub(super) fn dead_link(self) -> Notice<'a> {
         let notice = self.advice(StatusCode::NOT_FOUND, "dead-link", &self.text.notice.dead_link);
         self.link(notice, Destination::SignIn)

@@ -128,6 +128,11 @@ impl PagesState {
             (Opened::Invalid, _) => {
                 return Ok(self.link_notice(opening, |notices| notices.dead_link()));
             }
+            (Opened::Parked(reason), _) => {
+                return Ok(
+                    self.link_notice(opening, |notices| notices.organization_parked(&reason, None))
+                );
+            }
             (Opened::KeepSession, _) => return Ok(see_other(to.as_str())),
             (Opened::SignIn(organization), _) => {
                 let hint = self.organization_hint(organization.id.as_str(), visitor.now);

@@ -15,6 +15,7 @@ use http::header::{self, HeaderValue};
 use http::{HeaderMap, Response, Uri};
 use serde::Deserialize;
 
+use super::notices::Destination;
 use super::texts::Catalogue;
 use super::{PageResult, PagesState};
 use crate::credential::hashing::Busy;
@@ -227,6 +228,11 @@ impl PagesState {
             }
             SignIn::NoPortalAccess(user) => {
                 let notice = self.notices(text).no_access_of(&user);
+                return Ok(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id));
+            }
+            SignIn::Parked(reason) => {
+                let out = Some(Destination::SwitchAccount);
+                let notice = self.notices(text).organization_parked(&reason, out);
                 return Ok(self.notice(&notice, text, ResponseKind::Page, &visitor.request_id));
             }
             SignIn::CodeRequired(pending) => {

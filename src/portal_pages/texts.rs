@@ -6,11 +6,12 @@ use serde::Deserialize;
 
 use self::values::{
     AddressAndMoment, Browser, BrowserAndSystem, Date, Login, LoginAndOrganization, LoginAndUser,
-    Name, OperatorAndLogin, Organization, OrganizationAndOperator, Permissions, Section,
+    Name, OperatorAndLogin, OperatorAndReason, Organization, OrganizationAndOperator, Permissions,
+    Section,
 };
 use crate::web::text::{
-    Advice, Counted, ListWords, Moment, Operator, Phrase, Statement, Text, TimeWords, Translation,
-    Translations,
+    Advice, AdviceOn, Counted, ListWords, Moment, Operator, Phrase, Statement, Text, TimeWords,
+    Translation, Translations,
 };
 
 /// The texts of the pages in all languages.
@@ -427,13 +428,14 @@ texts! {
         too_many_sessions: Advice,
         unreadable_form: Advice,
         no_portal_access: Advice,
+        organization_parked: AdviceOn<OperatorAndReason>,
         account_disabled: Advice,
         no_portal_access_in_session: Advice,
         dead_link: Advice,
         dead_view: Advice,
         dead_invitation: Advice,
         dead_reset: Advice,
-        reset_requested: ResetRequested,
+        reset_requested: AdviceOn<Moment>,
         bad_request: Advice,
         address_too_long: Advice,
         bad_message: Advice,
@@ -461,13 +463,6 @@ texts! {
         portal_slow: Advice,
         portal_slow_change: Advice,
         portal_busy: Advice,
-    }
-
-    /// A link to reset the password has been requested.
-    ResetRequested {
-        title: Text,
-        detail: Phrase<Moment>,
-        advice: Phrase<Operator>,
     }
 
     /// Denials by the policy.

@@ -50,8 +50,11 @@ impl Sessions {
         let users = consequences.users.iter().cloned().map(SessionFilter::User);
         let links = consequences.links.iter().filter(|link| LinkChange::ends_sessions(link));
         let links = links.map(|link| SessionFilter::Organization(link.organization.clone()));
+        let parked = consequences.parked.iter().cloned().map(SessionFilter::Organization);
         let of_staff = of_staff.into_iter().map(|kind| (SessionFilter::All, Some(kind)));
-        for (filter, kind) in users.chain(links).map(|filter| (filter, None)).chain(of_staff) {
+        for (filter, kind) in
+            users.chain(links).chain(parked).map(|filter| (filter, None)).chain(of_staff)
+        {
             let mut next = None;
             loop {
                 let (page, more) =

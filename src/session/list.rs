@@ -183,7 +183,8 @@ impl Sessions {
     }
 
     /// The subject of a session by the same rules as for requests. No other kind of session is
-    /// valid.
+    /// valid, and none in a parked organization: its requests are denied with the reason, and its record
+    /// is removed when the organization is no longer parked.
     pub(super) async fn subject(
         &self,
         session: &SessionRecord,
@@ -191,6 +192,9 @@ impl Sessions {
         valid_until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Subject>, StoreError> {
+        if snapshot.parked(session.organization.as_str()).is_some() {
+            return Ok(None);
+        }
         let (generation, user) = (session.generation, session.user.as_ref());
         Ok(match (session.lifetime().kind(), user) {
             (SessionKind::User, Some(user)) => {

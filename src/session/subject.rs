@@ -40,6 +40,7 @@ pub(super) fn of_person(
         group: user.group.shared(),
         granted: snapshot.granted(user.group.as_str()),
         disabled: user.disabled,
+        parked: snapshot.parked(user.organization.as_str()).cloned(),
         valid_until,
         actor: None,
     }
@@ -72,5 +73,6 @@ pub fn of_group(
     let group = snapshot.group(id)?;
     let kind = if id == built_in::NON_PORTAL { SessionKind::Link } else { SessionKind::User };
     let held = (group.id().shared(), group.granted());
-    Some(Subject::nameless(kind, organization, held, valid_until))
+    let parked = snapshot.parked(&organization).cloned();
+    Some(Subject { parked, ..Subject::nameless(kind, organization, held, valid_until) })
 }

@@ -23,8 +23,8 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value as Toml};
 
 pub(crate) use self::phrase::{
-    Advice, Counted, Filled, ListWords, Moment, Operator, Phrase, Statement, Text, Value, Values,
-    values,
+    Advice, AdviceOn, Counted, Filled, ListWords, Moment, Operator, Phrase, Statement, Text, Value,
+    Values, values,
 };
 pub(crate) use self::relative_time::RelativeTime;
 pub(crate) use self::time_words::TimeWords;

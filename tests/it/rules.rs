@@ -4,6 +4,7 @@ mod banner;
 mod groups;
 mod invitations;
 mod lockouts;
+mod parking;
 mod people;
 mod resets;
 mod second_factor;

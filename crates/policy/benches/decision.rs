@@ -85,6 +85,7 @@ fn subject(policy: &Policy) -> Subject {
         group: Arc::from("admin"),
         granted: policy.catalogue().all(),
         disabled: false,
+        parked: None,
         valid_until: Timestamp::MAX,
         actor: None,
     }

@@ -12,7 +12,8 @@
 //!    A session of the operator's staff, and the route has `staff = "never"`: denied.
 //! 3. `public` is allowed, `deny` is denied; visitors are answered as in 1, also with `on_deny`.
 //! 4. No session, or an expired one: sign in.
-//! 5. In the No Portal Access Group: denied (R8). The path names another organization: denied.
+//! 5. The organization is parked, the account is disabled, or the group is the No Portal Access Group:
+//!    denied (R8). The path names another organization: denied.
 //! 6. The permissions decide. The session of a secure link has none of those that need a person
 //!    (R3), whatever its group has.
 //! 7. A request that is allowed so far is denied if the session may not have the path in another

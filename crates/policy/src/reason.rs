@@ -35,6 +35,8 @@ pub enum Reason {
     NoPortalAccess,
     /// Denied: the person's account is disabled.
     AccountDisabled,
+    /// Denied: the operator has closed the portal for the organization.
+    OrganizationParked,
     /// Denied: the session is of the operator's staff, and the route has `staff = "never"`.
     StaffNotAllowed,
     /// Denied: the organization in the path is not the session's.
@@ -47,7 +49,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, except those of [`BadTarget::ALL`].
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Public,
         Self::SignedIn,
         Self::Permitted,
@@ -63,6 +65,7 @@ impl Reason {
         Self::RouteClosed,
         Self::NoPortalAccess,
         Self::AccountDisabled,
+        Self::OrganizationParked,
         Self::StaffNotAllowed,
         Self::OtherOrganization,
         Self::MissingPermission,
@@ -87,6 +90,7 @@ impl Reason {
             Self::RouteClosed => "route-closed",
             Self::NoPortalAccess => "no-portal-access",
             Self::AccountDisabled => "account-disabled",
+            Self::OrganizationParked => "organization-parked",
             Self::StaffNotAllowed => "staff-not-allowed",
             Self::OtherOrganization => "other-organization",
             Self::MissingPermission => "missing-permission",

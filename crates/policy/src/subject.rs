@@ -72,6 +72,8 @@ pub struct Subject {
     pub granted: PermissionSet,
     /// Whether the portal user's account is disabled.
     pub disabled: bool,
+    /// Why the operator has closed the portal for the organization; `None` if it is open.
+    pub parked: Option<Arc<str>>,
     /// When the session expires.
     pub valid_until: Timestamp,
     /// Who of the operator's staff started the session; `None` for kinds that are not of staff.
@@ -97,6 +99,7 @@ impl Subject {
             group,
             granted,
             disabled: false,
+            parked: None,
             valid_until,
             actor: None,
         }
@@ -108,10 +111,13 @@ impl Subject {
         self.no_access().is_some()
     }
 
-    /// Why the person may not use the portal at all (R8): the account is disabled, or it is in the
-    /// No Portal Access Group.
+    /// Why the person may not use the portal at all (R8): the portal is closed for the organization,
+    /// the account is disabled, or it is in the No Portal Access Group.
     #[must_use]
     pub fn no_access(&self) -> Option<Reason> {
+        if self.parked.is_some() {
+            return Some(Reason::OrganizationParked);
+        }
         if self.disabled {
             return Some(Reason::AccountDisabled);
         }

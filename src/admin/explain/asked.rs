@@ -114,6 +114,8 @@ pub(super) enum LinkState {
     Works,
     /// It leads to the sign-in page, because the organization has portal users (R12).
     SignIn,
+    /// It leads to the page that says why the organization is parked.
+    Parked,
     /// It is switched off.
     Disabled,
     /// It has been replaced, or it never was a link of the organization.
@@ -218,7 +220,8 @@ async fn of_link(
     let subject = is_current
         .then(|| subject::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))
         .flatten();
-    let state = match subject {
+    let state = match &subject {
+        Some(Subject { parked: Some(_), .. }) => LinkState::Parked,
         Some(_) => LinkState::Works,
         None if !is_current => LinkState::Replaced,
         None if !facts.link_enabled => LinkState::Disabled,

@@ -165,6 +165,7 @@ fn because(request: &RefusedRequest, snapshot: &Snapshot) -> String {
             .to_owned(),
         "route-closed" => format!("{route} is closed (`access = \"deny\"`)"),
         "no-portal-access" => format!("the group {group} had no access to the portal"),
+        "organization-parked" => "the organization was parked".to_owned(),
         "account-disabled" => "the account was disabled".to_owned(),
         "other-organization" => {
             let own = session.as_ref().map_or("", |session| &session.organization);

@@ -68,7 +68,7 @@ pub(super) fn bad_request(line: &str, bad: BadRequest) -> String {
 
 fn without_session(LinkView { name, state, .. }: &LinkView) -> Option<String> {
     match state {
-        LinkState::Works => None,
+        LinkState::Works | LinkState::Parked => None,
         LinkState::SignIn => {
             Some(format!("{name} has portal users, so its secure link leads to the sign-in page."))
         }
@@ -148,6 +148,10 @@ fn because(answer: &Answer<'_>, routes: Routes<'_>) -> String {
         "route-closed" => format!("{named} is closed (`access = \"deny\"`)"),
         "no-portal-access" => {
             format!("the group {} has no access to the portal", group_name(answer))
+        }
+        "organization-parked" => {
+            let reason = subject.and_then(|subject| subject.parked.as_deref());
+            format!("the organization is parked: {}", reason.unwrap_or("-"))
         }
         "account-disabled" => "the account is disabled".to_owned(),
         "other-organization" => {

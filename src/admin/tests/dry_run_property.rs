@@ -180,7 +180,7 @@ impl World {
                 continue;
             };
             let links = directory.password_links();
-            let holder = links.holder(occasion, token.expose(), None, now).await.unwrap();
+            let holder = links.holder(occasion, token.expose(), None, now).await.unwrap().holder();
             assert!(holder.is_some());
             users[usize::from(occasion == Occasion::Reset)].insert(mail.doc.user.to_string());
         }

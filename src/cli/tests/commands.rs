@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command, CommandFactory};
 
 use crate::cli::Cli;
-use crate::cli::help::{EXAMPLES, completed, leaf};
+use crate::cli::help::{completed, examples, leaf};
 
 fn definition() -> Command {
     completed(Cli::command())
@@ -57,10 +57,9 @@ fn parsed(words: &[String]) -> Result<Cli, clap::Error> {
 #[test]
 fn every_command_has_two_examples_that_parse() {
     let leaves: BTreeSet<String> = all_leaves().into_iter().map(|(path, _)| path).collect();
-    let with_examples: BTreeSet<String> =
-        EXAMPLES.iter().map(|(path, _)| (*path).to_owned()).collect();
+    let with_examples: BTreeSet<String> = examples().map(|(path, _)| (*path).to_owned()).collect();
     assert_eq!(leaves, with_examples, "list the examples of each command in help/examples.rs");
-    for (path, examples) in EXAMPLES {
+    for (path, examples) in examples() {
         for example in examples {
             let words = words(example);
             match definition().try_get_matches_from(&words) {
@@ -76,7 +75,7 @@ fn every_command_has_two_examples_that_parse() {
 #[test]
 fn global_options_without_effect_are_hidden_and_refused() {
     for (path, command) in all_leaves() {
-        let (_, examples) = EXAMPLES.iter().find(|(name, _)| *name == path).unwrap();
+        let (_, examples) = examples().find(|(name, _)| *name == path).unwrap();
         for (id, given) in [
             ("config", &["--config", "x"][..]),
             ("socket", &["--socket", "x"]),
@@ -110,7 +109,7 @@ fn exit_code(words: &[String]) -> i32 {
 #[test]
 fn wrong_usage_of_every_command_is_exit_code_2() {
     for (path, command) in all_leaves() {
-        let (_, examples) = EXAMPLES.iter().find(|(name, _)| *name == path).unwrap();
+        let (_, examples) = examples().find(|(name, _)| *name == path).unwrap();
         let example = words(examples[0]);
         let bare: Vec<_> = words(&format!("portcullis {path}"));
         let code = |words: &[String], more: &[&str]| {

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::credential::token::PlainToken;
-use crate::directory::access::{scope, views};
-use crate::directory::accounts::{name, patch};
+use crate::directory::access::scope;
+use crate::directory::accounts::{name, patch, portal_sessions};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::{
@@ -255,7 +255,8 @@ impl ApiTokens {
                 id: id.to_string(),
                 expect: Expect::Any,
             };
-            let (started, _) = views::ending(&self.core, StaffMember::by_token(id)).await?;
+            let (started, _) =
+                portal_sessions::ending(&self.core, StaffMember::by_token(id)).await?;
             let commit = [token.delete(), of_use].into_iter().chain(started).collect();
             self.core.commit(change, commit).await?;
             Ok::<_, AttemptError>(())

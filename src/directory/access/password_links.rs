@@ -9,6 +9,7 @@
 //! because of that: 256 bits cannot be found by trying.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -37,6 +38,36 @@ pub struct Holder {
     pub organization_name: String,
 }
 
+/// What a link leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum LinkState {
+    /// Its user can choose a password.
+    Valid(Holder),
+    /// Its user's organization is parked, for this reason. The link can be used afterwards.
+    Parked(Arc<str>),
+    /// It is not valid, for whatever reason.
+    Invalid,
+}
+
+#[cfg(test)]
+impl LinkState {
+    /// The user of a valid link.
+    pub(crate) fn holder(self) -> Option<Holder> {
+        match self {
+            Self::Valid(holder) => Some(holder),
+            Self::Parked(_) | Self::Invalid => None,
+        }
+    }
+}
+
+/// What is found for the token of a link.
+enum Linked {
+    Valid(Box<(Stored<User>, AccountContext)>),
+    Parked(Arc<str>),
+    Invalid,
+}
+
 /// The outcome of choosing a password on a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -55,6 +86,8 @@ pub enum Choice {
         /// All rules that the password breaks.
         rules: Vec<PasswordRule>,
     },
+    /// The user's organization is parked, for this reason; the link can still be used afterwards.
+    Parked(Arc<str>),
     /// The link is not valid, for whatever reason.
     InvalidLink,
     /// Too many passwords are being hashed; the link can still be used.
@@ -81,7 +114,7 @@ pub struct PasswordLinks {
 }
 
 impl PasswordLinks {
-    /// The user of a link, if the link is valid. This does not use it up.
+    /// What a link leads to. This does not use it up.
     ///
     /// An invalid link is logged, and counted for `address`. Pass `None` for requests that other
     /// pages can cause, such as for images: they are neither logged nor counted.
@@ -94,16 +127,20 @@ impl PasswordLinks {
         token: &str,
         address: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<Option<Holder>, StoreError> {
+    ) -> Result<LinkState, StoreError> {
         let found = match self.linked(occasion, token, now).await {
             Ok(found) => found,
-            Err(error) => return store_only(error).map(|()| None),
+            Err(error) => return store_only(error).map(|()| LinkState::Invalid),
         };
-        if let (None, Some(address)) = (&found, address) {
+        if let (Linked::Invalid, Some(address)) = (&found, address) {
             Event::OneTimeLinkRefused { kind: occasion.one_time() }.log();
             self.core.auth.lockout.wrong_link(address, now);
         }
-        Ok(found.map(|(user, context)| holder(&user.doc, &context)))
+        Ok(match found {
+            Linked::Valid(found) => LinkState::Valid(holder(&found.0.doc, &found.1)),
+            Linked::Parked(reason) => LinkState::Parked(reason),
+            Linked::Invalid => LinkState::Invalid,
+        })
     }
 
     /// Sets the password and uses up the link. A reset claims an open invitation, too.
@@ -163,8 +200,10 @@ impl PasswordLinks {
         (password, hashed): (&Secret<String>, &Hashed),
         now: Timestamp,
     ) -> Result<Choice, AttemptError> {
-        let Some((user, context)) = self.linked(occasion, token, now).await? else {
-            return Ok(Choice::InvalidLink);
+        let (user, context) = match self.linked(occasion, token, now).await? {
+            Linked::Valid(found) => *found,
+            Linked::Parked(reason) => return Ok(Choice::Parked(reason)),
+            Linked::Invalid => return Ok(Choice::InvalidLink),
         };
         let (login, email) = (&user.doc.login, context.email.as_deref());
         let password = match NewPassword::parse(password.clone(), login, email) {
@@ -198,19 +237,23 @@ impl PasswordLinks {
         occasion: Occasion,
         token: &str,
         now: Timestamp,
-    ) -> Result<Option<(Stored<User>, AccountContext)>, DirectoryError> {
-        let Some(hash) = TokenHash::of_presented(token) else { return Ok(None) };
+    ) -> Result<Linked, DirectoryError> {
+        let Some(hash) = TokenHash::of_presented(token) else { return Ok(Linked::Invalid) };
         let field = match occasion {
             Occasion::Invitation => INVITATION,
             Occasion::Reset => RESET,
         };
         let Some(user) = self.core.read().find::<User>(&Key::new(field, hash.to_string())).await?
         else {
-            return Ok(None);
+            return Ok(Linked::Invalid);
         };
         let current = mailed_link::current(self.core.read(), occasion, &user.doc).await?;
         let context = current.filter(|(link, _)| now < link.expires).map(|(_, context)| context);
-        Ok(context.map(|context| (user, context)))
+        let Some(context) = context else { return Ok(Linked::Invalid) };
+        if let Some(reason) = self.core.snapshot().parked(user.doc.organization.as_str()) {
+            return Ok(Linked::Parked(Arc::clone(reason)));
+        }
+        Ok(Linked::Valid(Box::new((user, context))))
     }
 }
 

@@ -107,7 +107,7 @@ impl Reauthenticator {
             }
             // There is no code to ask for yet.
             SignIn::SetUpRequired(pending) => (pending.user, pending.password_generation, None),
-            SignIn::Wrong | SignIn::NoPortalAccess(_) => {
+            SignIn::Wrong | SignIn::NoPortalAccess(_) | SignIn::Parked(_) => {
                 return Ok(Err(Reauthentication::WrongPassword));
             }
             SignIn::LockedOut { until } => return Ok(Err(Reauthentication::LockedOut { until })),

@@ -85,6 +85,10 @@ impl Resets {
                 return Ok(ResetOutcome::NotMailed);
             }
             let context = AccountContext::of(self.core.read(), &user.doc).await?;
+            if context.is_parked {
+                refused(Cause::OrganizationParked, Some(&user));
+                return Ok(ResetOutcome::NotMailed);
+            }
             let to = mailed_link::address(Occasion::Reset, &user.doc.login, &context);
             let (Some(to), UserStatus::Active | UserStatus::Invited) = (to, user.doc.status())
             else {

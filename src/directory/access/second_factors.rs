@@ -47,6 +47,8 @@ pub enum NextStep {
     SetUp(Arc<UserFacts>),
     /// Nothing: the user is disabled, or its group has no access to the portal (R8).
     NoPortalAccess(Arc<UserFacts>),
+    /// The user's organization is parked, for this reason.
+    Parked(Arc<str>),
     /// It is no longer valid; the person has to sign in again.
     Invalid,
 }
@@ -141,6 +143,9 @@ impl SecondFactors {
             return Ok(NextStep::Invalid);
         };
         let facts = Arc::new(UserFacts::new(&user));
+        if let Some(reason) = self.core.snapshot().parked(facts.organization.as_str()) {
+            return Ok(NextStep::Parked(Arc::clone(reason)));
+        }
         Ok(match user.doc.second_factor {
             _ if !facts.has_portal_access() => NextStep::NoPortalAccess(facts),
             Some(_) if !pending.sets_up => NextStep::Code(facts),
@@ -327,6 +332,9 @@ impl SecondFactors {
         let Some(Account { user, .. }) = self.account(pending, now).await? else {
             return Ok(SecondStep::Invalid);
         };
+        if self.core.snapshot().parked(user.doc.organization.as_str()).is_some() {
+            return Ok(SecondStep::Invalid);
+        }
         let lockout = &self.core.auth.lockout;
         let browser = source.browser.and_then(|browser| browser.name_with(&user));
         let attempt = match lockout.begin(&user.doc.login, source.address, browser, now) {

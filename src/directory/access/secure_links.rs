@@ -45,6 +45,8 @@ pub enum Opened {
     /// The browser keeps its current session of this organization: a person's, because a link gives
     /// fewer permissions than a person has, or one of this link.
     KeepSession,
+    /// The organization is parked, for this reason.
+    Parked(Arc<str>),
     /// There is no such link, it has been rotated, or it is switched off.
     Invalid,
 }
@@ -137,12 +139,17 @@ impl SecureLinks {
             refused(Cause::SwitchedOff, Some(&organization));
             return Ok(Opened::Invalid);
         }
+        let snapshot = self.core.snapshot();
+        if let Some(reason) = snapshot.parked(organization.id.as_str()) {
+            refused(Cause::OrganizationParked, Some(&organization));
+            return Ok(Opened::Parked(Arc::clone(reason)));
+        }
         // The current session of this organization is a person's, or of this link.
         if present.is_some_and(|subject| organization.id == *subject.organization) {
             return Ok(Opened::KeepSession);
         }
         let is_person = present.is_some_and(|subject| subject.kind != SessionKind::Link);
-        let starts_session = !requires_sign_in(&self.core.snapshot(), &organization);
+        let starts_session = !requires_sign_in(&snapshot, &organization);
         if !starts_session {
             refused(Cause::SignInRequired, Some(&organization));
         }

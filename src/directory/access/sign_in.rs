@@ -47,6 +47,8 @@ pub enum SignIn {
     /// The password is right, but the user is disabled, or its group has no access to the portal
     /// (R8).
     NoPortalAccess(Arc<UserFacts>),
+    /// The password is right, but the user's organization is parked, for this reason.
+    Parked(Arc<str>),
     /// The password is right, and a code must be entered (R50).
     CodeRequired(PendingSignIn),
     /// The password is right, and a second factor must be set up (R50).
@@ -140,11 +142,17 @@ impl PasswordSignIn {
         // From the record that the password was checked against: if the password has been changed
         // since, the session starts with the old generation and is invalid (R34).
         let facts = Arc::new(UserFacts::new(&user));
-        if !facts.has_portal_access() {
+        let parked = self.core.snapshot().parked(facts.organization.as_str()).cloned();
+        if parked.is_some() {
+            refused(Cause::OrganizationParked, Some(&user), login);
+        } else if !facts.has_portal_access() {
             let cause = if facts.disabled { Cause::AccountDisabled } else { Cause::NoPortalAccess };
             refused(cause, Some(&user), login);
         } else if facts.asks_for_second_factor {
             Event::SecondFactorRequired(user.account()).log();
+        }
+        if let Some(reason) = parked {
+            return Ok(SignIn::Parked(reason));
         }
         Ok(match &user.doc.second_factor {
             _ if !facts.has_portal_access() => SignIn::NoPortalAccess(facts),

@@ -18,15 +18,13 @@ use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::audit::Occurrence;
 use crate::directory::records::{
     Actor, AdminSession, Administrator, ApiToken, Authority, Change, Organization, OrganizationId,
-    Rights, StaffMember, Stored, User, UserId, ViewLink, ViewLinkId, kind, present, put, retry,
+    Rights, StaffMember, Stored, User, UserId, ViewLink, ViewLinkId, present, put, retry,
 };
 use crate::directory::state::UserFacts;
-use portcullis_store::{CommitError, Expect, Key, StoreError, Write};
+use portcullis_store::{CommitError, Expect, StoreError, Write};
 
 /// How long a link can be opened.
 const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
-/// How many sessions are read at a time.
-const BATCH: usize = 500;
 
 /// What a link opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +67,7 @@ impl Views {
         if impersonates && !change.actor.rights().is_some_and(|rights| rights.impersonate) {
             return Err(DirectoryError::NoImpersonation);
         }
-        let reason = name::reason(reason)?;
+        let reason = name::reason("reason", reason)?;
         let expires = change.at.checked_add(LIFETIME).unwrap_or(Timestamp::MAX);
         retry(|| async {
             let (organization, user, mut requested) = self.found(target).await?;
@@ -106,8 +104,9 @@ impl Views {
         let id = ViewLinkId::from(token.to_string());
         let Some(link) = self.core.whole().get::<ViewLink>(&id).await? else { return Ok(None) };
         let ViewLink { organization, user, staff, expires, created, .. } = &link.doc;
+        let is_parked = self.core.snapshot().parked(organization.as_str()).is_some();
         // Long before it was created, the clock has been set back.
-        if *expires <= now || created.duration_since(now) > LIFETIME {
+        if is_parked || *expires <= now || created.duration_since(now) > LIFETIME {
             return Ok(None);
         }
         let Some(mut conditions) = self.allowed(staff, organization, user.is_some(), now).await?
@@ -200,6 +199,7 @@ impl Views {
         match target {
             ViewTarget::Organization(id) => {
                 let of = reader.existing::<Organization>(id, None).await?;
+                not_parked(&of)?;
                 let kind = "view.requested";
                 let entry = Occurrence::of_organization(kind, id, &of.doc.name, Map::new());
                 Ok((id.clone(), None, entry))
@@ -207,6 +207,7 @@ impl Views {
             ViewTarget::User(id) => {
                 let user = reader.existing::<User>(id, None).await?;
                 let login = user.doc.login.clone();
+                not_parked(&reader.existing(&user.doc.organization, None).await?)?;
                 if user.doc.disabled {
                     return Err(Refusal::Disabled { login }.into());
                 }
@@ -233,24 +234,10 @@ impl Views {
     }
 }
 
-/// The writes that end the sessions in the portal which have this index key, and their number. One
-/// that starts at the same time is found on the next attempt.
-///
-/// # Errors
-/// When the store is unavailable.
-pub(super) async fn ending(core: &Core, key: Key) -> Result<(Vec<Write>, usize), StoreError> {
-    let (mut writes, mut after) = (Vec::new(), None::<String>);
-    loop {
-        let sessions =
-            core.whole().list(kind::SESSION, Some(&key), after.as_deref(), BATCH).await?;
-        after = sessions.last().map(|session| session.id.clone());
-        let is_last = sessions.len() < BATCH;
-        let delete = |id| Write::Delete { kind: kind::SESSION, id, expect: Expect::Any };
-        writes.extend(sessions.into_iter().map(|session| delete(session.id)));
-        if is_last {
-            let ended = writes.len();
-            writes.push(Write::RequireNone { kind: kind::SESSION, key });
-            return Ok((writes, ended));
-        }
+/// Checks that the portal is not closed for an organization; it is closed for staff too.
+fn not_parked(organization: &Stored<Organization>) -> Result<(), Refusal> {
+    match organization.doc.parked {
+        Some(_) => Err(Refusal::OrganizationParked { organization: organization.id.to_string() }),
+        None => Ok(()),
     }
 }

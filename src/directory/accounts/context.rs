@@ -15,6 +15,8 @@ pub(in crate::directory) struct AccountContext {
     pub(in crate::directory) organization_email: Option<String>,
     /// The group of new portal users of the organization, if it has one of its own (R6).
     pub(in crate::directory) default_group: Option<GroupId>,
+    /// Whether the organization is parked.
+    pub(in crate::directory) is_parked: bool,
     /// Conditions of a commit that relies on this being unchanged.
     pub(in crate::directory) conditions: Vec<Write>,
 }
@@ -32,8 +34,13 @@ impl AccountContext {
             .map_err(|error| error.in_field("organization"))?;
         let mut conditions = vec![organization.require()];
         let Organization {
-            name: organization_name, email: organization_email, default_group, ..
+            name: organization_name,
+            email: organization_email,
+            default_group,
+            parked,
+            ..
         } = organization.doc;
+        let is_parked = parked.is_some();
         let Some(id) = end_user else {
             let email = organization_email.clone();
             return Ok(Self {
@@ -41,6 +48,7 @@ impl AccountContext {
                 organization_name,
                 organization_email,
                 default_group,
+                is_parked,
                 conditions,
             });
         };
@@ -54,7 +62,14 @@ impl AccountContext {
         }
         conditions.push(end_user.require());
         let email = end_user.doc.email;
-        Ok(Self { email, organization_name, organization_email, default_group, conditions })
+        Ok(Self {
+            email,
+            organization_name,
+            organization_email,
+            default_group,
+            is_parked,
+            conditions,
+        })
     }
 
     /// The context of a portal user.

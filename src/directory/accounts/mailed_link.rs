@@ -98,6 +98,10 @@ pub(in crate::directory) fn invitation(
     Addresses { send_to, blind_copy, sender }: Addresses<'_>,
     now: Timestamp,
 ) -> Result<(OneTimeLink, Write), DirectoryError> {
+    if context.is_parked {
+        let organization = context.organization_name.clone();
+        return Err(Refusal::OrganizationParked { organization }.into());
+    }
     let blind_copy = blind_copy.or(sender);
     let blind_copy = blind_copy.map(|given| name::address("blind_copy", given)).transpose()?;
     let chosen = send_to.map(|given| name::address("send_to", given)).transpose()?;

@@ -25,11 +25,14 @@ pub(in crate::directory) fn name(
 }
 
 /// A reason that is given for something: one line of text, without surrounding space.
-pub(in crate::directory) fn reason(given: &str) -> Result<String, DirectoryError> {
+pub(in crate::directory) fn reason(
+    field: &'static str,
+    given: &str,
+) -> Result<String, DirectoryError> {
     let reason = given.trim();
-    let wrong = |message| Err(DirectoryError::invalid("reason", message));
+    let wrong = |message| Err(DirectoryError::invalid(field, message));
     if !reason.chars().any(|c| !c.is_whitespace() && !is_deceptive(c)) {
-        return wrong("must not be empty; say why, for the audit log".to_owned());
+        return wrong("must not be empty; say why".to_owned());
     }
     if reason.chars().count() > MAX_REASON {
         return wrong(format!("must have at most {MAX_REASON} characters"));
@@ -141,11 +144,11 @@ mod tests {
 
     #[test]
     fn r17_a_reason_is_one_visible_line_of_bounded_length() {
-        assert_eq!(reason("  Ticket 7: can't pay  ").unwrap(), "Ticket 7: can't pay");
-        assert_eq!(reason(&"é".repeat(MAX_REASON)).unwrap().chars().count(), MAX_REASON);
+        assert_eq!(reason("reason", "  Ticket 7: can't pay  ").unwrap(), "Ticket 7: can't pay");
+        assert_eq!(reason("reason", &"é".repeat(MAX_REASON)).unwrap().chars().count(), MAX_REASON);
         let long = "x".repeat(MAX_REASON + 1);
         for bad in ["", "  ", "\u{200b}", "a\nb", "a\0b", "a\u{1b}[2Jb", "a\u{2028}b", &long] {
-            assert_eq!(reason(bad).unwrap_err().code(), "invalid", "{bad:?}");
+            assert_eq!(reason("reason", bad).unwrap_err().code(), "invalid", "{bad:?}");
         }
     }
 

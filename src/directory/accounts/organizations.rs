@@ -4,18 +4,21 @@ use crate::credential::folding::fold;
 use crate::directory::accounts::name;
 use crate::directory::accounts::password_reuse::{Compared, differs, reject_passwords_of};
 use crate::directory::accounts::patch;
+use crate::directory::accounts::portal_sessions;
 use crate::directory::accounts::reference::require;
 use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
+use crate::directory::records::audit::Occurrence;
 use crate::directory::records::{
     Administrator, ApiToken, Authority, Change, EndUser, Group, GroupId, ManagedBy, Organization,
-    OrganizationId, Page, PageRequest, Scope, Stored, TEXT, User, kind, of_new, present, put,
-    retry,
+    OrganizationId, Page, PageRequest, Parked, Scope, Stored, TEXT, User, kind, of_new, present,
+    put, retry,
 };
 use portcullis_policy::built_in;
 use portcullis_store::{CommitError, Expect, Key, Search, StoreError, Write};
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 /// How many organizations are compared with the name of another.
 const SAME_NAME: usize = 20;
@@ -34,6 +37,14 @@ pub struct NewOrganization {
     pub email: Option<String>,
 }
 
+/// The parking of an organization: the portal is closed for it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewParking {
+    /// Why, for the people of the organization: 1 to 500 characters on one line, plain text.
+    pub reason: String,
+}
+
 /// Changes to an organization; fields that are left out stay as they are.
 #[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +59,10 @@ pub struct OrganizationPatch {
     /// gateway (R6).
     #[serde(default, deserialize_with = "patch::nullable")]
     pub default_group: Option<Option<GroupId>>,
+    /// Closes the portal for the organization, for everyone in it and for staff; `null` opens it again.
+    /// Sessions end; they stay ended when it is opened.
+    #[serde(default, deserialize_with = "patch::nullable")]
+    pub parked: Option<Option<NewParking>>,
 }
 
 /// An organization as administrators see it.
@@ -68,6 +83,9 @@ pub struct OrganizationView {
     /// The group of portal users who are created in it without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_group: Option<GroupId>,
+    /// Since when and why the portal is closed for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Parked>,
     /// The file that manages it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManagedBy>,
@@ -81,6 +99,19 @@ pub struct OrganizationFilter {
     /// Those whose id, name or address begins with this text, however it is spelled, in the order of
     /// these texts.
     pub search: Option<String>,
+    /// Whether they are parked.
+    pub parked: Option<bool>,
+}
+
+/// What a file can say about a new organization besides the fields of [`NewOrganization`].
+#[derive(Debug, Default)]
+pub(in crate::directory) struct NewExtra {
+    /// Whether the secure link is enabled.
+    pub(in crate::directory) link_enabled: bool,
+    /// Its default group (R6).
+    pub(in crate::directory) default_group: Option<GroupId>,
+    /// Why it is parked, if it is.
+    pub(in crate::directory) parked: Option<String>,
 }
 
 /// The organizations.
@@ -101,10 +132,14 @@ impl Organizations {
     ) -> Result<Page<OrganizationView>, DirectoryError> {
         let prefix = filter.search.as_ref().map(|text| Key::new(TEXT, fold(text)));
         let after = request.place(prefix.is_some())?;
-        let search = Search { prefix, after, ..Search::default() };
+        let all = (filter.parked == Some(true)).then(Parked::key).into_iter().collect();
+        let search = Search { all, prefix, after, ..Search::default() };
         let page = self.core.read().searched::<Organization>(&search, request.limit()).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for organization in page.items {
+            if filter.parked.is_some_and(|parked| parked != organization.doc.parked.is_some()) {
+                continue;
+            }
             items.push(self.view(organization).await?);
         }
         Ok(Page { items, next: page.next })
@@ -144,27 +179,33 @@ impl Organizations {
         new: NewOrganization,
         change: &Change,
     ) -> Result<OrganizationView, DirectoryError> {
-        self.create_with(new, true, change).await
+        let extra = NewExtra { link_enabled: true, ..NewExtra::default() };
+        self.create_with(new, extra, change).await
     }
 
-    /// The same, with the secure link enabled or not.
+    /// The same, with what a file can say.
     ///
     /// # Errors
     /// As [`Self::create`].
     pub(in crate::directory) async fn create_with(
         &self,
         new: NewOrganization,
-        link_enabled: bool,
+        extra: NewExtra,
         change: &Change,
     ) -> Result<OrganizationView, DirectoryError> {
         change.requires_over_gateway(Authority::Manage)?;
+        let extra = self.checked(extra).await?;
+        let link_enabled = extra.link_enabled;
+        let default_group = extra.default_group.as_ref().map(present::<Group>);
+        let conditions: Vec<_> = default_group.into_iter().collect();
         let organization = Organization {
             name: name::name("name", &new.name)?,
             email: new.email.as_deref().map(name::email).transpose()?,
             link_enabled,
             // Not 0: if a deleted organization had this id, its link must stay invalid.
             link_generation: change.at.as_millisecond().unsigned_abs(),
-            default_group: None,
+            default_group: extra.default_group,
+            parked: extra.parked.map(|reason| Parked { reason, since: change.at }),
             managed_by: of_new(change),
         };
         let id = match new.id {
@@ -172,7 +213,9 @@ impl Organizations {
             None => name::random_id().into(),
         };
         retry(|| async {
-            match self.core.commit(change, vec![put(&id, Expect::Absent, &organization)]).await {
+            let mut commit = conditions.clone();
+            commit.push(put(&id, Expect::Absent, &organization));
+            match self.core.commit(change, commit).await {
                 Ok(_) => Ok(()),
                 Err(CommitError::Conflict { kind: kind::ORGANIZATION, .. }) => {
                     let (what, value) = (kind::ORGANIZATION, id.to_string());
@@ -215,6 +258,11 @@ impl Organizations {
             Some(Some(given)) => Some(Some(name::email(&given)?)),
             other => other,
         };
+        let parked = match &patch.parked {
+            Some(Some(parking)) => Some(Some(name::reason("parked.reason", &parking.reason)?)),
+            Some(None) => Some(None),
+            None => None,
+        };
         let compared = Compared::default();
         let changed = retry(|| async {
             let organization =
@@ -241,13 +289,49 @@ impl Organizations {
                 self.check_default_group(group).await?;
                 commit.push(present::<Group>(group));
             }
+            let mut ended = None;
+            if let Some(parked) = &parked {
+                doc.parked = parked.clone().map(|reason| {
+                    let before = organization.doc.parked.as_ref();
+                    let since = before.map_or(change.at, |parked| parked.since);
+                    Parked { reason, since }
+                });
+                if organization.doc.parked.is_some() && doc.parked.is_none() {
+                    let (ends, entry) = self.ending_sessions(&organization).await?;
+                    commit.extend(ends);
+                    ended = entry;
+                }
+            }
             let (write, changed) = organization.edit(doc, change);
             commit.push(write);
-            self.core.commit(change, commit).await?;
+            self.core.records.commit_noting(change, commit, ended).await?;
             Ok::<_, AttemptError>(changed)
         })
         .await?;
         Ok(self.view(changed).await?)
+    }
+
+    /// What ends the sessions that were open when the organization was parked, so that none of them is
+    /// valid again, and the entry of the audit log about them.
+    async fn ending_sessions(
+        &self,
+        organization: &Stored<Organization>,
+    ) -> Result<(Vec<Write>, Option<Occurrence>), StoreError> {
+        let key = Key::new("organization", organization.id.as_str());
+        let (writes, sessions) = portal_sessions::ending(&self.core, key).await?;
+        let after = Map::from_iter([("sessions".to_owned(), sessions.into())]);
+        let Organization { name, .. } = &organization.doc;
+        let entry = Occurrence::of_organization("session.ended", &organization.id, name, after);
+        Ok((writes, (sessions > 0).then_some(entry)))
+    }
+
+    /// Checks what a file says about a new organization.
+    async fn checked(&self, extra: NewExtra) -> Result<NewExtra, DirectoryError> {
+        if let Some(group) = &extra.default_group {
+            self.check_default_group(group).await?;
+        }
+        let parked = extra.parked.map(|reason| name::reason("parked", &reason)).transpose()?;
+        Ok(NewExtra { parked, ..extra })
     }
 
     /// Warns if another organization has the same name, however it is spelled. The organization exists
@@ -337,6 +421,7 @@ impl Organizations {
             email: organization.doc.email,
             link_enabled: organization.doc.link_enabled,
             default_group: organization.doc.default_group,
+            parked: organization.doc.parked,
             managed_by: organization.doc.managed_by,
             version: organization.version,
         })

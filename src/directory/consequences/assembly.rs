@@ -54,6 +54,11 @@ impl DryRun {
             admin_sessions: comparison.ended_admin_sessions(rules, now).await?,
             ended_links: comparison.ended_links(&users, now).await?,
             revoked_tokens: comparison.revoked_tokens(&users, now).await?,
+            parked: after
+                .all_parked()
+                .filter(|id| before.parked(id.as_str()).is_none())
+                .cloned()
+                .collect(),
             without_access: comparison.stranded(&users).await?,
             before,
             after,

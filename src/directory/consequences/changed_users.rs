@@ -5,6 +5,7 @@ use portcullis_store::StoreError;
 use super::comparison::Comparison;
 use super::standing::Standing;
 use crate::directory::records::{Stored, User, UserId, UserStatus, kind};
+use crate::directory::state::Snapshot;
 
 /// A portal user that the dry run wrote or deleted.
 pub(super) struct ChangedUser {
@@ -24,10 +25,11 @@ impl ChangedUser {
     }
 
     /// How the user gets in, before and after.
-    pub(super) fn standings(&self) -> (Standing, Standing) {
-        let standing = |user: &Option<Stored<User>>| user.as_ref().map(Standing::of);
-        let [before, after] = [&self.before, &self.after].map(standing);
-        (before.unwrap_or(Standing::Outside), after.unwrap_or(Standing::Outside))
+    pub(super) fn standings(&self, before: &Snapshot, after: &Snapshot) -> (Standing, Standing) {
+        let standing = |user: &Option<Stored<User>>, snapshot: &Snapshot| {
+            user.as_ref().map_or(Standing::Outside, |user| Standing::of(user, snapshot))
+        };
+        (standing(&self.before, before), standing(&self.after, after))
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Consequences {
     pub mails: usize,
     /// The portal users whose open sessions may end.
     pub users: Vec<UserId>,
+    /// The organizations that are parked.
+    pub parked: Vec<OrganizationId>,
     /// How many sessions of administrators would end.
     pub admin_sessions: usize,
     pub(super) before: Arc<Snapshot>,

@@ -35,6 +35,8 @@ pub enum LinkCause {
     Preference,
     /// The link is switched on or off, or comes or goes with its organization.
     Switched,
+    /// The organization is parked, or is parked no longer.
+    Parked,
     /// The link is replaced by another one.
     Replaced,
 }
@@ -50,6 +52,7 @@ pub(super) struct LinkState {
     /// Whether it opens sessions.
     pub(super) opens: bool,
     enabled: bool,
+    parked: bool,
     generation: u64,
     has_users: bool,
 }
@@ -115,10 +118,11 @@ impl Comparison<'_> {
         let members = Key::new("organization", id.as_str());
         let has_users = !reader.records::<User>(Some(&members), None, 1).await?.is_empty();
         let secure = snapshot.preferences().secure_with_password_if_portal_users_exist;
-        let Organization { link_enabled: enabled, link_generation: generation, .. } =
+        let Organization { link_enabled: enabled, link_generation: generation, parked, .. } =
             organization.doc;
-        let opens = enabled && !(secure && has_users);
-        Ok(Some(LinkState { opens, enabled, generation, has_users }))
+        let parked = parked.is_some();
+        let opens = enabled && !parked && !(secure && has_users);
+        Ok(Some(LinkState { opens, enabled, parked, generation, has_users }))
     }
 }
 
@@ -148,6 +152,8 @@ fn change(
     let same = |of: fn(LinkState) -> bool| before.map(of) == after.map(of);
     let cause = if replaced {
         LinkCause::Replaced
+    } else if !same(|state| state.parked) {
+        LinkCause::Parked
     } else if !same(|state| state.enabled) {
         LinkCause::Switched
     } else if !same(|state| state.has_users) {

@@ -10,7 +10,7 @@ use super::changed_users::ChangedUser;
 use super::comparison::Comparison;
 use super::links::Links;
 use super::standing::Standing;
-use crate::directory::records::{GroupId, User};
+use crate::directory::records::{GroupId, OrganizationId, Stored, User, UserId};
 use crate::directory::state::Snapshot;
 
 /// People whose standing, or whose group's permissions, change in the same way.
@@ -30,9 +30,16 @@ impl Comparison<'_> {
     ) -> Result<Vec<Shift>, StoreError> {
         let mut shifts: BTreeMap<(Standing, Standing), u64> = BTreeMap::new();
         for user in users {
-            *shifts.entry(user.standings()).or_default() += 1;
+            *shifts.entry(user.standings(self.before, self.after)).or_default() += 1;
         }
-        for group in self.changed_groups() {
+        let groups = self.changed_groups();
+        let parked = self.users_of_parked(users, !groups.is_empty()).await?;
+        for user in &parked {
+            let standings = [self.before, self.after].map(|at| Standing::of(user, at));
+            let [before, after] = standings;
+            *shifts.entry((before, after)).or_default() += 1;
+        }
+        for group in groups {
             if group == built_in::NON_PORTAL {
                 let people = self.open_links(links).await?;
                 shifts.insert((Standing::Link, Standing::Link), people);
@@ -42,15 +49,40 @@ impl Comparison<'_> {
             let is_member = |user: &&ChangedUser| {
                 user.after.as_ref().is_some_and(|after| after.doc.group == group)
             };
-            let written = users.iter().filter(is_member).map(|_| 1).sum();
+            let written = users.iter().filter(is_member).count();
+            let parked = parked.iter().filter(|user| user.doc.group == group).count();
+            let counted = u64::try_from(written + parked).unwrap_or(u64::MAX);
             let member = Standing::Member(group);
-            *shifts.entry((member.clone(), member)).or_default() += all.saturating_sub(written);
+            *shifts.entry((member.clone(), member)).or_default() += all.saturating_sub(counted);
         }
         for change in &links.changes {
             *shifts.entry(change.standings()).or_default() += 1;
         }
         let shifts = shifts.into_iter().filter(|(_, people)| *people > 0);
         Ok(shifts.map(|((before, after), people)| Shift { before, after, people }).collect())
+    }
+
+    /// The portal users of the organizations that are parked, or are parked no longer, without those
+    /// who were written. With `all`, also of those that stay parked.
+    async fn users_of_parked(
+        &self,
+        written: &[ChangedUser],
+        all: bool,
+    ) -> Result<Vec<Stored<User>>, StoreError> {
+        let parked = self.before.all_parked().chain(self.after.all_parked());
+        let parked: BTreeSet<&OrganizationId> = parked.collect();
+        let is_changed = |id: &OrganizationId| {
+            let [before, after] = [self.before, self.after].map(|at| at.parked(id.as_str()));
+            before.is_some() != after.is_some()
+        };
+        let written: BTreeSet<&UserId> = written.iter().map(|user| &user.id).collect();
+        let mut users = Vec::new();
+        for id in parked.into_iter().filter(|id| all || is_changed(id)) {
+            let members = Key::new("organization", id.as_str());
+            let of_it = self.real.all_intact::<User>(Some(&members)).await?;
+            users.extend(of_it.into_iter().filter(|user| !written.contains(&user.id)));
+        }
+        Ok(users)
     }
 
     /// The groups whose members' decisions may change: those with other permissions, or all if the

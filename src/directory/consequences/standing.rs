@@ -31,9 +31,9 @@ pub(super) struct Rights<'a> {
 
 impl Standing {
     /// The standing of a portal user (R8).
-    pub(super) fn of(user: &Stored<User>) -> Self {
+    pub(super) fn of(user: &Stored<User>, snapshot: &Snapshot) -> Self {
         let facts = UserFacts::new(user);
-        match (facts.has_portal_access(), facts.status) {
+        match (snapshot.admits(&facts), facts.status) {
             (false, _) | (true, UserStatus::NoPassword) => Self::Outside,
             (true, UserStatus::Invited) => Self::Invited(facts.group),
             (true, UserStatus::Active) => Self::Member(facts.group),

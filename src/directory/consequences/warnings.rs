@@ -9,7 +9,7 @@ use super::changed_users::ChangedUser;
 use super::comparison::Comparison;
 use super::effects::{Consequences, EndedSessions, SilentConsequence, Stranded};
 use super::links::{LinkCause, LinkChange};
-use crate::directory::records::{GroupId, Occasion, User, UserStatus};
+use crate::directory::records::{GroupId, Occasion, OrganizationId, User, UserStatus};
 use crate::directory::state::Snapshot;
 
 /// The permissions with which money is spent.
@@ -45,6 +45,7 @@ impl Consequences {
     #[must_use]
     pub fn warnings(&self, ended: &EndedSessions) -> Vec<SilentConsequence> {
         let mut warnings = Vec::new();
+        warnings.extend(self.about_parking());
         warnings.extend(self.about_closed_links(ended));
         warnings.extend(self.about_opened_links());
         warnings.extend(self.about_replaced_links(ended));
@@ -60,6 +61,28 @@ impl Consequences {
         warnings
     }
 
+    /// Parking closes the portal for everyone in an organization, and its sessions do not come back.
+    fn about_parking(&self) -> Option<SilentConsequence> {
+        let further = self.parked.len().saturating_sub(NAMED);
+        let more = if further > 0 { format!(" and {further} more") } else { String::new() };
+        let mut parked: Vec<_> = self.parked.iter().map(OrganizationId::as_str).collect();
+        parked.sort_unstable();
+        let [verb, it] = match &*parked {
+            [] => return None,
+            [_] => ["is", "it is"],
+            _ => ["are", "they are"],
+        };
+        let which = quoted(parked.into_iter().take(NAMED));
+        warning(
+            "organization-parked",
+            format!(
+                "{which}{more} {verb} closed for everyone, staff included: sign-in, the secure link, \
+                 mailed links and tokens are refused until {it} unparked; sessions that end now \
+                 stay ended"
+            ),
+        )
+    }
+
     /// The first portal user or invitation closes the link for everybody (R12, R14).
     fn about_closed_links(&self, ended: &EndedSessions) -> Option<SilentConsequence> {
         let (which, links) = self.named(LinkChange::closes)?;
@@ -69,6 +92,7 @@ impl Consequences {
                 ": with a first portal user, even one who is only invited, everyone must sign in. \
                  Invite the others too"
             }
+            Some(LinkCause::Parked) => ": the portal is closed",
             Some(LinkCause::Preference) => ": their organizations have portal users",
             _ => "",
         };

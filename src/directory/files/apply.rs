@@ -7,7 +7,9 @@ use super::step::{ApplyOptions, Current, Step, Task};
 use crate::directory::Directory;
 use crate::directory::accounts::end_users::{EndUserPatch, NewEndUser};
 use crate::directory::accounts::groups::{Grant, GroupPatch, NewGroup};
-use crate::directory::accounts::organizations::{NewOrganization, OrganizationPatch};
+use crate::directory::accounts::organizations::{
+    NewExtra, NewOrganization, NewParking, OrganizationPatch,
+};
 use crate::directory::accounts::preferences::PreferencesPatch;
 use crate::directory::accounts::users::{NewUser, UserPatch};
 use crate::directory::error::DirectoryError;
@@ -103,9 +105,12 @@ impl Directory {
                 let new = NewGroup { id: Some(id), name, permissions };
                 self.groups().create(new, change).await.map(drop)
             }
-            Entry::Organization(OrganizationEntry { id, name, email, link_enabled }) => {
+            Entry::Organization(wanted) => {
+                let OrganizationEntry { id, name, email, link_enabled, default_group, parked } =
+                    wanted;
                 let new = NewOrganization { id: Some(id), name, email };
-                self.organizations().create_with(new, link_enabled, change).await.map(drop)
+                let extra = NewExtra { link_enabled, default_group, parked };
+                self.organizations().create_with(new, extra, change).await.map(drop)
             }
             Entry::EndUser(EndUserEntry { id, organization, name, email }) => {
                 let new = NewEndUser { name, email };
@@ -164,7 +169,8 @@ impl Directory {
         let patch = OrganizationPatch {
             name: Some(wanted.name),
             email: Some(wanted.email),
-            default_group: None,
+            default_group: Some(wanted.default_group),
+            parked: Some(wanted.parked.map(|reason| NewParking { reason })),
         };
         let organizations = self.organizations();
         let link = Some(wanted.link_enabled);

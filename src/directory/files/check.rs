@@ -97,6 +97,9 @@ impl Checks<'_> {
             entries.push(At { value: Entry::Preferences(value), place });
         }
         for At { value, place } in file.organizations {
+            if let Some(group) = &value.default_group {
+                self.require::<Group>(place, "default_group", group).await?;
+            }
             entries.push(At { value: Entry::Organization(value), place });
         }
         for At { value, place } in file.end_users {

@@ -48,6 +48,12 @@ pub struct OrganizationEntry {
     pub(super) name: String,
     pub(super) email: Option<String>,
     pub(super) link_enabled: bool,
+    /// `None` for the default of the gateway (R6).
+    #[serde(default)]
+    pub(super) default_group: Option<GroupId>,
+    /// Why it is parked; `None` if it is not.
+    #[serde(default)]
+    pub(super) parked: Option<String>,
 }
 
 /// An end user as it is in a file.
@@ -144,6 +150,8 @@ impl Entry {
                 ("name", it.name.into()),
                 ("email", it.email.into()),
                 ("link_enabled", it.link_enabled.into()),
+                ("default_group", it.default_group.map(|id| id.to_string()).into()),
+                ("parked", it.parked.into()),
             ],
             Self::EndUser(it) => vec![
                 ("id", it.id.to_string().into()),
@@ -178,8 +186,16 @@ impl From<Stored<Preferences>> for Entry {
 
 impl From<Stored<Organization>> for Entry {
     fn from(Stored { id, doc, .. }: Stored<Organization>) -> Self {
-        let Organization { name, email, link_enabled, .. } = doc;
-        Self::Organization(OrganizationEntry { id, name, email, link_enabled })
+        let Organization { name, email, link_enabled, default_group, parked, .. } = doc;
+        let parked = parked.map(|parked| parked.reason);
+        Self::Organization(OrganizationEntry {
+            id,
+            name,
+            email,
+            link_enabled,
+            default_group,
+            parked,
+        })
     }
 }
 

@@ -122,9 +122,26 @@ fn organization(mut table: Table<'_>, used: &mut Used) -> Option<At<Organization
     let name = required_name(&mut table, "name").map(|name| name.value);
     let email = email(&mut table);
     let link_enabled = table.flag("link_enabled", true);
+    let default_group = table.string("default_group").map(|id| id.value.into());
+    let parked = match table.string("parked") {
+        None => Some(None),
+        Some(At { value, place }) => match name::reason("parked", &value) {
+            Ok(reason) => Some(Some(reason)),
+            Err(error) => {
+                table.problem(place, error.to_string());
+                None
+            }
+        },
+    };
     table.finish();
-    let value =
-        OrganizationEntry { id: id?, name: name?, email: email?, link_enabled: link_enabled? };
+    let value = OrganizationEntry {
+        id: id?,
+        name: name?,
+        email: email?,
+        link_enabled: link_enabled?,
+        default_group,
+        parked: parked?,
+    };
     Some(At { value, place })
 }
 

@@ -60,14 +60,22 @@ fn view(kind: Kind) -> Option<View> {
 }
 
 fn organization(doc: Organization) -> Audited {
-    let Organization { name, email, link_enabled, link_generation, default_group, managed_by } =
-        doc;
+    let Organization {
+        name,
+        email,
+        link_enabled,
+        link_generation,
+        default_group,
+        parked,
+        managed_by,
+    } = doc;
     let fields = json!({
         "name": name,
         "email": email,
         "link_enabled": link_enabled,
         "link_generation": link_generation,
         "default_group": default_group,
+        "parked": parked,
         "managed_by": managed_by,
     });
     Audited { noun: "organization", name, organization: None, user: None, fields: object(fields) }

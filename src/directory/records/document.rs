@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{ApiTokenId, EndUserId, GroupId, OrganizationId, RecordId, UserId};
 use super::kind;
 use super::mark::ManagedBy;
+use super::parked::Parked;
 use super::rights::Rights;
 use super::role::Role;
 use super::scope::Scope;
@@ -74,6 +75,9 @@ pub struct Organization {
     /// The group of new portal users of the organization; by default, that of the preferences (R6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_group: Option<GroupId>,
+    /// Whether the portal is closed for the organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Parked>,
     /// The file that manages the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManagedBy>,
@@ -94,7 +98,9 @@ impl Document for Organization {
 
     fn index(&self) -> Vec<Key> {
         let default = self.default_group.as_ref().map(Self::with_default);
-        default.into_iter().chain(self.managed_by.as_ref().map(ManagedBy::key)).collect()
+        let parked = self.parked.as_ref().map(|_| Parked::key());
+        let mark = self.managed_by.as_ref().map(ManagedBy::key);
+        default.into_iter().chain(parked).chain(mark).collect()
     }
 
     fn texts<'a>(&'a self, id: &'a OrganizationId) -> Vec<&'a str> {

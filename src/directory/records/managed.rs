@@ -63,7 +63,7 @@ pub(in crate::directory) fn of_new(change: &Change) -> Option<ManagedBy> {
 /// the kind.
 fn outside_of_files(kind: Kind) -> Option<&'static [&'static str]> {
     Some(match kind {
-        kind::ORGANIZATION => &["link_generation", "default_group"],
+        kind::ORGANIZATION => &["link_generation"],
         kind::USER => &["password", "password_generation", "invitation", "reset", "second_factor"],
         kind::END_USER | kind::GROUP | kind::PREFERENCES => &[],
         _ => return None,

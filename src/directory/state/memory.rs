@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::disclosed::{Disclosed, FieldText, PersonTexts};
 use super::facts::{OrganizationFacts, UserFacts};
 use super::route_hits::RouteHits;
-use super::snapshot::{GroupInForce, Snapshot};
+use super::snapshot::{GroupInForce, ParkedOrganizations, Snapshot};
 use super::token_facts::UserTokenFacts;
 use crate::config::Disclosure;
 use crate::credential::token::TokenHash;
 use crate::directory::records::{
-    self, EndUser, EndUserId, Group, Organization, OrganizationId, Preferences, Reader, User,
-    UserId, UserToken, UserTokenId, kind,
+    self, EndUser, EndUserId, Group, Organization, OrganizationId, Parked, Preferences, Reader,
+    Stored, User, UserId, UserToken, UserTokenId, kind,
 };
 use crate::telemetry::events::Event;
 use arc_swap::{ArcSwap, Guard};
@@ -24,6 +24,8 @@ use portcullis_store::overlay::Overlay;
 use portcullis_store::{Change, Key, Store, StoreError};
 use tokio::sync::Mutex;
 
+/// How many parked organizations are read at a time.
+const BATCH: usize = 500;
 /// The most users in memory: more than are expected to be signed in at the same time.
 const USERS: u64 = 200_000;
 /// The most organizations in memory: more than are expected to be active at the same time.
@@ -215,8 +217,8 @@ impl Memory {
         })
     }
 
-    /// Reads the groups and preferences again and replaces the snapshot. A damaged group grants
-    /// nothing, like a missing one; without the preferences nothing can be decided.
+    /// Reads the groups, preferences and parked organizations again and replaces the snapshot. A damaged
+    /// group grants nothing, like a missing one; without the preferences nothing can be decided.
     pub(in crate::directory) async fn renew_snapshot(&self) -> Result<(), StoreError> {
         let _renewing = self.renewing.lock().await;
         let groups = self.reader.all_intact::<Group>(None).await?;
@@ -227,9 +229,42 @@ impl Memory {
             (Arc::clone(current.policy()), Arc::clone(current.hits()))
         };
         let groups = groups.into_iter().map(Arc::new);
-        let snapshot = Snapshot::new(policy, groups, preferences, self.disclosure);
+        let parked = Arc::new(self.parked_organizations().await?);
+        let snapshot = Snapshot::new(policy, groups, preferences, self.disclosure).parking(parked);
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
+    }
+
+    /// The parked organizations. One whose record is damaged stays parked, without its reason.
+    async fn parked_organizations(&self) -> Result<ParkedOrganizations, StoreError> {
+        let (mut parked, mut after) = (ParkedOrganizations::default(), None::<String>);
+        loop {
+            let key = Parked::key();
+            let page =
+                self.reader.records::<Organization>(Some(&key), after.as_deref(), BATCH).await?;
+            let Some(last) = page.last() else { return Ok(parked) };
+            after = Some(last.id.clone());
+            for record in page {
+                let id = OrganizationId::from(record.id.clone());
+                let organization = Stored::<Organization>::decode(record)
+                    .inspect_err(|error| tracing::error!(%error, "an organization cannot be read"));
+                let parking = organization.ok().and_then(|organization| organization.doc.parked);
+                let reason = parking.map_or_else(|| "-".into(), |parking| parking.reason.into());
+                parked.insert(id, reason);
+            }
+        }
+    }
+
+    /// Whether an organization has been parked, or is parked no longer.
+    async fn is_parking_changed(&self, id: &str) -> Result<bool, StoreError> {
+        let now = match self.reader.get::<Organization>(&id.into()).await {
+            Ok(organization) => organization.and_then(|organization| organization.doc.parked),
+            Err(StoreError::Damaged { .. }) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let snapshot = self.snapshot.load();
+        let before = snapshot.parked(id);
+        Ok(before.map(|reason| &**reason) != now.as_ref().map(|parked| &*parked.reason))
     }
 
     /// Removes a user from the cache, and the organization, whose first or last user it may be.
@@ -270,7 +305,10 @@ impl Follower for Memory {
                 kind::GROUP | kind::PREFERENCES => renew = true,
                 kind::USER => self.forget_user(&change.id).await?,
                 kind::END_USER => self.end_users.invalidate(change.id.as_str()),
-                kind::ORGANIZATION => self.organizations.invalidate(change.id.as_str()),
+                kind::ORGANIZATION => {
+                    self.organizations.invalidate(change.id.as_str());
+                    renew = renew || self.is_parking_changed(&change.id).await?;
+                }
                 kind::USER_TOKEN => {
                     if let Some(key) = TokenHash::parse(&change.id) {
                         self.user_tokens.invalidate(&key);

@@ -1,4 +1,4 @@
-//! The policy, the groups and the preferences, as one immutable value.
+//! The policy, the groups, the preferences and the parked organizations, as one immutable value.
 //!
 //! A request takes the snapshot once and is decided by it alone; a change builds a new one. The
 //! permission sets of groups are of this snapshot's catalogue, so they always match its policy.
@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::disclosed::FieldText;
+use super::facts::UserFacts;
 use super::route_hits::RouteHits;
 use crate::config::Disclosure;
-use crate::directory::records::{Group, GroupId, Preferences, Stored};
+use crate::directory::records::{Group, GroupId, OrganizationId, Preferences, Stored};
 use foldhash::fast::RandomState;
 use portcullis_policy::{Catalogue, PermissionSet, Policy, PolicyProblems, built_in};
 
@@ -20,8 +21,12 @@ pub struct Snapshot {
     hits: Arc<RouteHits>,
     groups: HashMap<GroupId, GroupInForce, RandomState>,
     preferences: Preferences,
+    parked: Arc<ParkedOrganizations>,
     disclosure: Disclosure,
 }
+
+/// The reasons of the parked organizations, for the people who see them.
+pub(super) type ParkedOrganizations = HashMap<OrganizationId, Arc<str>, RandomState>;
 
 /// A group and what it grants under the policy.
 #[derive(Debug)]
@@ -52,7 +57,13 @@ impl Snapshot {
             })
             .map(|group| (group.id.clone(), group))
             .collect();
-        Self { policy, hits, groups, preferences, disclosure }
+        let parked = Arc::default();
+        Self { policy, hits, groups, preferences, parked, disclosure }
+    }
+
+    /// The same with these parked organizations.
+    pub(super) fn parking(self, parked: Arc<ParkedOrganizations>) -> Self {
+        Self { parked, ..self }
     }
 
     /// The snapshot of the same records under another policy.
@@ -60,6 +71,7 @@ impl Snapshot {
         let records = self.groups.values().map(|group| Arc::clone(&group.record));
         let hits = Arc::new(self.hits.carried_over(&self.policy, &policy));
         Self::new((policy, hits), records, self.preferences.clone(), self.disclosure)
+            .parking(Arc::clone(&self.parked))
     }
 
     /// The policy.
@@ -78,6 +90,23 @@ impl Snapshot {
     #[must_use]
     pub const fn preferences(&self) -> &Preferences {
         &self.preferences
+    }
+
+    /// Why the portal is closed for an organization; `None` if it is open.
+    #[must_use]
+    pub fn parked(&self, organization: &str) -> Option<&Arc<str>> {
+        self.parked.get(organization)
+    }
+
+    /// The ids of the parked organizations, in no order.
+    pub(in crate::directory) fn all_parked(&self) -> impl Iterator<Item = &OrganizationId> {
+        self.parked.keys()
+    }
+
+    /// Whether a portal user may use the portal at all (R8).
+    #[must_use]
+    pub fn admits(&self, user: &UserFacts) -> bool {
+        user.has_portal_access() && self.parked(user.organization.as_str()).is_none()
     }
 
     /// A group, by its id.

@@ -77,7 +77,7 @@ pub(super) async fn organization(
     if name.is_empty() {
         return Ok(None);
     }
-    let filter = OrganizationFilter { search: Some(name.to_owned()) };
+    let filter = OrganizationFilter { search: Some(name.to_owned()), parked: None };
     let found = organizations.list(&filter, &first()?).await?.items;
     let named = found.into_iter().filter(|found| fold(&found.name) == fold(name));
     only(named, "organization", name)

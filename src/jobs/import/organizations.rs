@@ -117,6 +117,10 @@ impl OrganizationRow {
         let name = self.name.clone().filter(|name| *name != existing.name);
         let email = self.email.clone().filter(|email| Some(email) != existing.email.as_ref());
         let is_changed = name.is_some() || email.is_some();
-        is_changed.then(|| OrganizationPatch { name, email: email.map(Some), default_group: None })
+        is_changed.then(|| OrganizationPatch {
+            name,
+            email: email.map(Some),
+            ..OrganizationPatch::default()
+        })
     }
 }

@@ -54,6 +54,7 @@ fn subject(policy: &Policy, group: &str) -> Subject {
         group: Arc::from(group),
         granted: policy.catalogue().set(["portal.access"]).unwrap(),
         disabled: false,
+        parked: None,
         valid_until: jiff::Timestamp::MAX,
         actor: None,
     }

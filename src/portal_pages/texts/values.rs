@@ -15,6 +15,8 @@ values! {
     Login(login);
     /// The operator's business name, and a portal user's login.
     OperatorAndLogin(operator, login);
+    /// The operator's business name, and the reason that the operator gives.
+    OperatorAndReason(operator, reason);
     /// A date.
     Date(date);
     /// The name of a token.

@@ -15,6 +15,8 @@ pub enum Cause {
     NoSecondFactor,
     /// The portal user's account is disabled.
     AccountDisabled,
+    /// The organization is parked.
+    OrganizationParked,
     /// The group has no access to the portal.
     NoPortalAccess,
     /// Too many attempts have failed; this one was not checked.
@@ -44,13 +46,14 @@ pub enum Cause {
 impl Cause {
     /// All causes.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::UnknownLogin,
         Self::NoPassword,
         Self::WrongPassword,
         Self::WrongCode,
         Self::NoSecondFactor,
         Self::AccountDisabled,
+        Self::OrganizationParked,
         Self::NoPortalAccess,
         Self::LockedOut,
         Self::Busy,
@@ -75,6 +78,7 @@ impl Cause {
             Self::WrongCode => "wrong-code",
             Self::NoSecondFactor => "no-second-factor",
             Self::AccountDisabled => "account-disabled",
+            Self::OrganizationParked => "organization-parked",
             Self::NoPortalAccess => "no-portal-access",
             Self::LockedOut => "locked-out",
             Self::Busy => "busy",

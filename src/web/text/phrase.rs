@@ -80,14 +80,17 @@ pub(crate) struct Statement {
     pub(crate) detail: Text,
 }
 
-/// A statement, and what to do next.
+/// A statement that takes the values `V`, and what to do next.
 #[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Advice {
+#[serde(deny_unknown_fields, bound = "V: Values")]
+pub(crate) struct AdviceOn<V> {
     pub(crate) title: Text,
-    pub(crate) detail: Text,
+    pub(crate) detail: Phrase<V>,
     pub(crate) advice: Phrase<Operator>,
 }
+
+/// A statement without values, and what to do next.
+pub(crate) type Advice = AdviceOn<Nothing>;
 
 /// Declares kinds of texts by the values they take, each with a method that fills them in.
 macro_rules! values {

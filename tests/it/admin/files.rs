@@ -37,8 +37,13 @@ async fn an_export_moves_an_installation_byte_for_byte() {
     let create = ["users", "create", "acme", "--login", "ann", "--password-stdin"];
     from.with_input(&create, PASSWORD).await.done();
     from.done(&["organizations", "link", "disable", "acme", "--detach"]).await;
+    from.done(&["organizations", "edit", "acme", "--default-group", "accounts"]).await;
+    from.done(&["organizations", "create", "Globex", "--id", "globex"]).await;
+    from.done(&["organizations", "park", "globex", "--reason", "Moved \"away\"."]).await;
     from.done(&["preferences", "set", "--disabled-redirect-url", "https://example.com/x"]).await;
     let text = from.done(&["export"]).await;
+    assert!(text.contains("default_group = \"accounts\"\n"), "{text}");
+    assert!(text.contains("parked = "), "{text}");
     assert!(!text.contains("invite") && !text.contains("argon2"), "{text}");
     let mails = |list: serde_json::Value| list["items"].as_array().unwrap().len();
     assert_eq!(mails(from.json(&["mail", "list"]).await), 1);

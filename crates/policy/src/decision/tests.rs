@@ -183,6 +183,7 @@ fn subject(policy: &Policy, group: &str) -> Subject {
         group: Arc::from(group),
         granted: seed.permissions,
         disabled: false,
+        parked: None,
         valid_until: at(100),
         actor: None,
     }
@@ -209,6 +210,26 @@ fn r8_a_disabled_user_opens_only_what_is_public() {
     assert_eq!(ask(&policy, Some(&disabled), "GET /closed").reason(), Reason::AccountDisabled);
     let public = ask(&policy, Some(&disabled), "GET /public/logo.png");
     assert_eq!(public.reason(), Reason::Public);
+}
+
+#[test]
+fn r8_a_parked_organization_opens_only_what_is_public() {
+    let policy = policy();
+    for kind in SessionKind::ALL {
+        let open = Subject { kind, ..subject(&policy, "admin") };
+        let parked = Subject { parked: Some(Arc::from("Moved")), ..open.clone() };
+        let disabled = Subject { disabled: true, ..parked.clone() };
+        for request in ["GET /", "GET /view", "GET /redirected"] {
+            assert_eq!(ask(&policy, Some(&open), request).name(), "allow", "{request}");
+            for subject in [&parked, &disabled] {
+                let decision = ask(&policy, Some(subject), request);
+                assert_eq!(decision.reason(), Reason::OrganizationParked, "{request}");
+                assert_eq!(decision.name(), "deny", "{request}");
+            }
+        }
+        let public = ask(&policy, Some(&parked), "GET /public/logo.png");
+        assert_eq!(public.reason(), Reason::Public);
+    }
 }
 
 fn ask(policy: &Policy, subject: Option<&Subject>, request: &str) -> Decision {
@@ -368,6 +389,8 @@ fn every_reason_occurs_and_has_a_unique_name() {
     reached.insert(ask(&policy, None, "GET /office").reason());
     let disabled = Subject { disabled: true, ..subject(&policy, "admin") };
     reached.insert(ask(&policy, Some(&disabled), "GET /").reason());
+    let parked = Subject { parked: Some(Arc::from("Moved")), ..disabled };
+    reached.insert(ask(&policy, Some(&parked), "GET /").reason());
     reached.insert(of_staff(SessionKind::Staff));
     assert_eq!(reached, HashSet::from(Reason::ALL));
     let names: HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();

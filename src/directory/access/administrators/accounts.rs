@@ -9,7 +9,8 @@ use crate::credential::hashing::PasswordHash;
 use crate::credential::password::NewPassword;
 use crate::credential::secret::Secret;
 use crate::credential::totp::{TotpSecret, UsedSteps};
-use crate::directory::access::{scope, views};
+use crate::directory::access::scope;
+use crate::directory::accounts::portal_sessions;
 use crate::directory::accounts::users::broken;
 use crate::directory::accounts::{name, patch};
 use crate::directory::error::{AttemptError, DirectoryError, Refusal, as_given};
@@ -328,7 +329,7 @@ impl Administrators {
             commit.extend(sessions.iter().map(Stored::delete));
             commit.push(Write::RequireNone { kind: kind::ADMIN_SESSION, key: of });
             let by = StaffMember::by_administrator(id);
-            commit.extend(views::ending(&self.core, by).await?.0);
+            commit.extend(portal_sessions::ending(&self.core, by).await?.0);
             self.core.commit(change, commit).await?;
             Ok::<_, AttemptError>(())
         })

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{AdminRules, AdministratorView, Administrators};
 use crate::credential::token::TokenHash;
-use crate::directory::access::views;
+use crate::directory::accounts::portal_sessions;
 use crate::directory::error::{AttemptError, DirectoryError};
 use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::{
@@ -105,7 +105,7 @@ impl Administrators {
                 return Ok(false);
             };
             let (started, in_portal) =
-                views::ending(&self.core, StaffMember::by_session(&session.id)).await?;
+                portal_sessions::ending(&self.core, StaffMember::by_session(&session.id)).await?;
             let id = &session.doc.administrator;
             let of = self.core.read().get::<Administrator>(id).await?;
             let entry = ended(id, of.as_ref(), (1, in_portal));
@@ -132,7 +132,7 @@ impl Administrators {
             let of = AdminSession::of(id);
             let sessions = self.core.read().all_intact::<AdminSession>(Some(&of)).await?;
             let by = StaffMember::by_administrator(id);
-            let (started, in_portal) = views::ending(&self.core, by).await?;
+            let (started, in_portal) = portal_sessions::ending(&self.core, by).await?;
             if sessions.is_empty() && in_portal == 0 {
                 return Ok(0);
             }

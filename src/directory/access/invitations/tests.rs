@@ -42,6 +42,7 @@ async fn can_be_claimed(fixture: &Fixture, token: &str, now: Timestamp) -> bool 
         .holder(Occasion::Invitation, token, Some(ADDRESS), now)
         .await
         .unwrap()
+        .holder()
         .is_some()
 }
 
@@ -85,7 +86,8 @@ async fn r40_an_invitation_is_mailed_and_claimed_once() {
             .password_links()
             .holder(Occasion::Invitation, &mail.token, Some(ADDRESS), now())
             .await
-            .unwrap();
+            .unwrap()
+            .holder();
         let holder = holder.unwrap();
         assert_eq!((&*holder.login, &*holder.organization_name), (LOGIN, "acme"));
     }
@@ -173,7 +175,8 @@ async fn r40_a_withdrawn_invitation_is_invalid() {
         .password_links()
         .holder(Occasion::Reset, &reset.token, Some(ADDRESS), now())
         .await
-        .unwrap();
+        .unwrap()
+        .holder();
     assert_eq!(reset, None, "the reset link is invalid too");
     let error =
         fixture.directory.invitations().withdraw(&user.id, &by_operator()).await.unwrap_err();
@@ -233,7 +236,8 @@ async fn r40_an_unknown_token_is_counted_by_address_only() {
         .password_links()
         .holder(Occasion::Reset, &mail.token, Some(ADDRESS), now())
         .await
-        .unwrap();
+        .unwrap()
+        .holder();
     assert_eq!(reset, None, "an invitation is not a reset");
     for locked in fixture.auth.lockout.locked(now()) {
         assert!(locked.key.to_string().contains(&ADDRESS.to_string()), "{locked:?}");

@@ -29,6 +29,7 @@ fn session(kind: SessionKind, organization: &str) -> Subject {
         group: Arc::from("limited"),
         granted: <_>::default(),
         disabled: false,
+        parked: None,
         valid_until: Timestamp::MAX,
         actor: None,
     }
