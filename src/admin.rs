@@ -1,4 +1,4 @@
-//! The admin API, on the admin listener and on the admin socket.
+//! The admin API and the admin UI, on the admin listener; the API on the admin socket, too.
 //!
 //! Handlers translate between HTTP and the operations of `directory` and `session`; they check no
 //! rule themselves (I8). `routes` lists every route with the role it requires; a request that
@@ -29,8 +29,13 @@
 //! | `files` | records as a file, and applying one |
 //! | `audit` | the audit log |
 //! | `health`, `status`, `portal_servers` | probes, and the gateway at a glance |
+//! | `ui` | the pages for administrators, a client of all of the above |
 
 use axum::Router;
+
+use crate::config::Branding;
+use crate::credential::key::SecretKey;
+use crate::web::text::TextProblems;
 
 mod administrators;
 mod audit;
@@ -75,6 +80,7 @@ mod state;
 mod status;
 mod table;
 mod tokens;
+mod ui;
 mod user_tokens;
 mod users;
 mod views;
@@ -85,6 +91,19 @@ pub use self::state::AdminState;
 /// The API as a service, with one of the two ways of authentication.
 pub fn router(state: AdminState, access: Access) -> Router {
     guard::router(routes::table(), state, access)
+}
+
+/// The admin UI, and the API behind it.
+///
+/// # Errors
+/// When a text of the program cannot be read.
+pub fn with_ui(
+    state: AdminState,
+    branding: &Branding,
+    key: &SecretKey,
+) -> Result<Router, TextProblems> {
+    let ui = ui::Ui::new(state.site(), branding, key)?;
+    Ok(ui::router(ui, router(state, Access::Token)))
 }
 
 #[cfg(test)]

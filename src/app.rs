@@ -39,6 +39,7 @@ use crate::audit::AuditLog;
 use crate::authz::{Authorizer, DecisionLog};
 use crate::clock;
 use crate::config::Settings;
+use crate::credential::key::SecretKey;
 use crate::directory::Directory;
 use crate::directory::access::administrators::AdminRules;
 use crate::jobs::Jobs;
@@ -47,8 +48,8 @@ use crate::net::{
     AdminListener, ConnectionTracker, GatewayListener, HealthChecks, HttpServer, ServerRuntime,
     ServerTls, bind_admin_socket,
 };
-use crate::portal_pages::Appearance;
 use crate::portal_pages::router::Pages;
+use crate::portal_pages::{Appearance, AppearanceProblem};
 use crate::proxy::Gateway;
 use crate::proxy::upstream::Upstreams;
 use crate::tasks::{TaskEnded, Tasks};
@@ -125,7 +126,7 @@ impl Server {
             admin: admin_listener(
                 settings,
                 sockets.admin,
-                &state,
+                (&state, &key),
                 (&audit, &jobs),
                 tester,
                 authorizer,
@@ -228,7 +229,7 @@ fn gateway_listener(
 fn admin_listener(
     settings: &Settings,
     tcp: TcpListener,
-    state: &State,
+    (state, key): (&State, &SecretKey),
     (audit, jobs): (&AuditLog, &Jobs),
     tester: MailTester,
     authorizer: Arc<Authorizer>,
@@ -243,9 +244,11 @@ fn admin_listener(
     let (audit, now) = ((audit.clone(), jobs.clone()), clock::now());
     let api = AdminState::new(settings, known, audit, tester, authorizer, reload, now);
     let tls = settings.admin.tls.as_ref().map(ServerTls::read_for_http1).transpose()?;
+    let with_ui =
+        admin::with_ui(api.clone(), &settings.branding, key).map_err(AppearanceProblem::Texts)?;
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {
-        tcp: (tcp, admin::router(api.clone(), Access::Token)),
+        tcp: (tcp, with_ui),
         tls,
         unix: (unix, admin::router(api, Access::Socket)),
         limits: settings.server.limits,

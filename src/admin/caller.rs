@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use super::problem::Problem;
 use super::site::Site;
 use crate::clock;
-use crate::directory::access::administrators::AdminRules;
+use crate::directory::access::administrators::{AdminRules, SessionUse};
 use crate::directory::records::{AdminSessionId, Rights, Role, Scope};
 use crate::directory::{Actor, Directory, DirectoryError};
 use crate::telemetry::events::Event;
@@ -21,6 +21,11 @@ pub enum Access {
     /// By a bearer token, or the cookie of an administrator's session.
     Token,
 }
+
+/// Marks a request that a page of ours makes by itself. It does not keep a session alive. Only pages
+/// in this process can mark one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unattended;
 
 /// The authenticated caller.
 #[derive(Debug, Clone)]
@@ -65,6 +70,7 @@ impl Authentication {
         &self,
         method: &Method,
         headers: &HeaderMap,
+        is_unattended: bool,
     ) -> Result<Caller, Problem> {
         match self.access {
             // Who can open the socket can read the files behind it, too.
@@ -81,7 +87,8 @@ impl Authentication {
         let Some(token) = self.site.session_token(headers) else { return Err(missing()) };
         self.site.check_cookie_request(method, headers)?;
         let administrators = self.directory.administrators();
-        match administrators.session(&token, self.rules, clock::now()).await? {
+        let usage = if is_unattended { SessionUse::Unattended } else { SessionUse::Attended };
+        match administrators.session(&token, self.rules, usage, clock::now()).await? {
             Some(signed_in) => {
                 let of = signed_in.administrator;
                 Ok(Caller {

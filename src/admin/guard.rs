@@ -15,7 +15,7 @@ use axum::{Extension, Router};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 
 use super::authority::{Authority, Reach};
-use super::caller::{Access, Authentication, Caller};
+use super::caller::{Access, Authentication, Caller, Unattended};
 use super::conflict;
 use super::dry_run;
 use super::openapi::Description;
@@ -97,7 +97,10 @@ impl Guard {
         request: &mut Request,
         declared: Option<&Declaration>,
     ) -> Result<(), Problem> {
-        let caller = self.authentication.caller(request.method(), request.headers()).await?;
+        let is_unattended = request.extensions().get::<Unattended>().is_some();
+        let authentication = &self.authentication;
+        let caller =
+            authentication.caller(request.method(), request.headers(), is_unattended).await?;
         let refused = declared.and_then(|declared| declared.refuses(&caller));
         request.extensions_mut().insert(caller);
         refused.map_or(Ok(()), Err)

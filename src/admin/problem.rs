@@ -121,6 +121,10 @@ impl Problem {
         }
     }
 
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The body of the response.
     pub(super) fn document(&self) -> ProblemDocument<'_, Extension<'_>> {
         let current = self.stale.as_ref().map_or(&Value::Null, |stale| &stale.current);

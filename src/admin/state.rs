@@ -123,6 +123,11 @@ impl AdminState {
         }
     }
 
+    /// Where browsers reach the admin listener.
+    pub(super) fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.site)
+    }
+
     /// Whether the scope is limited.
     pub(super) const fn is_limited(&self) -> bool {
         self.scope.is_limited()

@@ -2,8 +2,6 @@
 
 mod values;
 
-use serde::Deserialize;
-
 use self::values::{
     AddressAndMoment, Browser, BrowserAndSystem, Date, Login, LoginAndOrganization, LoginAndUser,
     Name, OperatorAndLogin, OperatorAndReason, Organization, OrganizationAndOperator, Permissions,
@@ -11,7 +9,7 @@ use self::values::{
 };
 use crate::web::text::{
     Advice, AdviceOn, Counted, ListWords, Moment, Operator, Phrase, Statement, Text, TimeWords,
-    Translation, Translations,
+    Translation, Translations, texts,
 };
 
 /// The texts of the pages in all languages.
@@ -24,17 +22,6 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
     ("en", include_str!("../../templates/text/en.toml")),
     ("de", include_str!("../../templates/text/de.toml")),
 ];
-
-macro_rules! texts {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)+ })+) => { $(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub(super) struct $name {
-            $(pub(super) $field: $kind,)+
-        }
-    )+ };
-}
 
 texts! {
     /// All texts of one language.

@@ -56,6 +56,11 @@ impl Asset {
         format!("sha256-{}", BASE64.encode(&Sha256::digest(&self.content)))
     }
 
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether this is its name, which stands after [`paths::ASSETS`].
     pub(crate) fn is_named(&self, name: &str) -> bool {
         self.name == name

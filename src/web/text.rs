@@ -24,7 +24,7 @@ use toml::{Table, Value as Toml};
 
 pub(crate) use self::phrase::{
     Advice, AdviceOn, Counted, Filled, ListWords, Moment, Operator, Phrase, Statement, Text, Value,
-    Values, values,
+    Values, texts, values,
 };
 pub(crate) use self::relative_time::RelativeTime;
 pub(crate) use self::time_words::TimeWords;

@@ -10,6 +10,7 @@ use super::bench::{Bench, PASSWORD};
 use super::dry_run::{link_session, tried};
 use crate::clock;
 use crate::credential::token::{PlainToken, TokenHash};
+use crate::directory::access::administrators::SessionUse;
 use crate::directory::access::password_links::MailedLink;
 use crate::directory::access::secure_links::link_honoured;
 use crate::directory::fixture::by_operator_at;
@@ -196,7 +197,12 @@ impl World {
         for record in records {
             let (token, administrators) =
                 (TokenHash::parse(&record.id).unwrap(), state.directory.administrators());
-            if administrators.session(&token, state.rules, now).await.unwrap().is_some() {
+            if administrators
+                .session(&token, state.rules, SessionUse::Attended, now)
+                .await
+                .unwrap()
+                .is_some()
+            {
                 ids.insert(record.id);
             }
         }

@@ -26,8 +26,8 @@ pub use self::accounts::{
     AdministratorPatch, AdministratorView, IssuedAdministrator, NewAdministrator,
 };
 pub use self::own_password::{AdminPasswordChange, AdminPasswordRequest};
-pub use self::sessions::AdminSessionView;
 pub(in crate::directory) use self::sessions::is_open;
+pub use self::sessions::{AdminSessionView, SessionUse};
 pub use self::sign_in::{AdminSignIn, AdminSignInRequest};
 
 /// The accounts of the operator's staff.

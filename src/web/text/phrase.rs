@@ -116,6 +116,19 @@ macro_rules! values {
 }
 pub(crate) use values;
 
+/// Declares a catalogue's structs: each field is a text, or a struct of texts.
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty,)+ })+) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: $kind,)+
+        }
+    )+ };
+}
+pub(crate) use texts;
+
 values! {
     /// No values.
     Nothing();

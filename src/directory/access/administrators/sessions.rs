@@ -31,6 +31,15 @@ pub struct SignedIn {
     pub session: AdminSessionId,
 }
 
+/// Whether a request is made by a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionUse {
+    /// It keeps the session alive.
+    Attended,
+    /// A page makes it by itself. It does not keep the session alive.
+    Unattended,
+}
+
 /// A session as administrators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "AdministratorSession")]
@@ -57,6 +66,7 @@ impl Administrators {
         &self,
         token: &TokenHash,
         rules: AdminRules,
+        usage: SessionUse,
         now: Timestamp,
     ) -> Result<Option<SignedIn>, StoreError> {
         let id = AdminSessionId::from(token.to_string());
@@ -67,7 +77,8 @@ impl Administrators {
         let Some(of) = of.filter(|of| is_open(&session.doc, &of.doc, rules, now)) else {
             return Ok(None);
         };
-        if now.duration_since(session.doc.last_seen) >= SAVED_EVERY {
+        let is_due = now.duration_since(session.doc.last_seen) >= SAVED_EVERY;
+        if is_due && usage == SessionUse::Attended {
             self.save_use(&session, now).await?;
         }
         Ok(Some(SignedIn { administrator: of.into(), session: id }))

@@ -77,7 +77,11 @@ impl Staff {
     }
 
     async fn is_open(&self, token: &PlainToken, at: Timestamp) -> bool {
-        self.administrators().session(&token.hash(), RULES, at).await.unwrap().is_some()
+        self.administrators()
+            .session(&token.hash(), RULES, SessionUse::Attended, at)
+            .await
+            .unwrap()
+            .is_some()
     }
 }
 
@@ -89,7 +93,11 @@ fn after(seconds: i64) -> Timestamp {
 async fn password_and_code_start_a_session() {
     let staff = Staff::start().await;
     let token = staff.session(now()).await;
-    let signed_in = staff.administrators().session(&token.hash(), RULES, now()).await.unwrap();
+    let signed_in = staff
+        .administrators()
+        .session(&token.hash(), RULES, SessionUse::Attended, now())
+        .await
+        .unwrap();
     assert_eq!(signed_in.unwrap().administrator.login, "olga");
     assert!(!staff.is_open(&PlainToken::generate(), now()).await);
 }
@@ -184,7 +192,12 @@ async fn an_account_without_second_factor_needs_the_setting() {
     let without = AdminRules { require_mfa: false, ..RULES };
     let AdminSignIn::Accepted { token, .. } = sign_in(without).await else { panic!("refused") };
     let open = async |rules| {
-        staff.administrators().session(&token.hash(), rules, now()).await.unwrap().is_some()
+        staff
+            .administrators()
+            .session(&token.hash(), rules, SessionUse::Attended, now())
+            .await
+            .unwrap()
+            .is_some()
     };
     assert!(open(without).await && !open(RULES).await);
 }
@@ -246,7 +259,11 @@ async fn i9_ended_sessions_of_an_administrator_have_entries() {
     let staff = Staff::start().await;
     let (administrators, later) = (staff.administrators(), now() + SignedDuration::from_mins(2));
     let one = staff.session(now()).await;
-    let found = administrators.session(&one.hash(), RULES, now()).await.unwrap().unwrap();
+    let found = administrators
+        .session(&one.hash(), RULES, SessionUse::Attended, now())
+        .await
+        .unwrap()
+        .unwrap();
     assert!(administrators.end_session(&found.session, &by_operator()).await.unwrap());
     assert!(!administrators.end_session(&found.session, &by_operator()).await.unwrap());
     staff.session(later).await;

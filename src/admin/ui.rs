@@ -1,0 +1,56 @@
+//! The admin UI: what operators do, as pages for browsers, on the admin listener.
+//!
+//! The pages are a client of the API in the same process ([`client`]): a page reads documents and
+//! sends changes with the cookie of its request. So roles, scopes, versions, dry runs and errors are
+//! those of the API, and this module has no rule of its own and no other way to a record (I8).
+//!
+//! Every page works without script. With script, searches are answered as one types and running work
+//! is shown as it goes on (htmx, and a script of our own).
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`pages`] | the table of pages: what each requires, its handler, its place in the navigation |
+//! | `table` | how a page is declared, and what is done before its handler runs |
+//! | [`client`], `refusal` | requests to the API, and its errors |
+//! | `visit`, `fields`, `who` | one request for a page, the fields of its form, who is signed in |
+//! | `kit`, `texts`, `assets` | what all pages are made with: texts, style, script, pictures |
+//! | `frame`, `navigation`, `number` | what is around the content of each page |
+//! | `notice` | the page in place of one that cannot be shown |
+//! | `confirmation` | the question before a change, with what it would do |
+//! | `sign_in`, `kept_form` | signing in, and forms that are kept until then |
+//! | all others | the pages |
+
+#![allow(dead_code, reason = "parts that coming pages use")]
+
+mod asset_files;
+mod assets;
+mod client;
+mod confirmation;
+mod fields;
+mod frame;
+mod groups;
+mod kept_form;
+mod kit;
+mod navigation;
+mod notice;
+mod number;
+mod overview;
+mod pages;
+mod refusal;
+mod sign_in;
+mod table;
+mod texts;
+mod visit;
+mod who;
+
+use std::sync::Arc;
+
+use axum::Router;
+use tower_http::compression::CompressionLayer;
+
+pub(super) use self::kit::Ui;
+
+/// The pages, and `api` for every path that is not a page's.
+pub(super) fn router(ui: Ui, api: Router) -> Router {
+    table::router(pages::table(), Arc::new(ui), api).layer(CompressionLayer::new().gzip(true))
+}

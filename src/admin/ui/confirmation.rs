@@ -1,0 +1,204 @@
+//! The question before a change, with what the change would do: its dry run, in sentences.
+//!
+//! A form is sent twice: the first time it is tried out, and if that has consequences the page asks;
+//! the second time it has the field [`CONFIRMED`].
+
+use askama::Template;
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::client::Write;
+use super::frame::Frame;
+use super::number::separated;
+use super::refusal::{Answer, Refusal};
+use super::texts::{Catalogue, Consequences as Words};
+use super::visit::{TOKEN, Visit};
+
+/// The field of a form that was confirmed.
+pub(super) const CONFIRMED: &str = "confirmed";
+/// How many names a sentence lists.
+const NAMED: usize = 5;
+
+/// What a change would do: the `changes` of a dry run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Changes {
+    gains: Vec<PermissionChange>,
+    loses: Vec<PermissionChange>,
+    access: AccessChange,
+    sessions_ended: u64,
+    links_closed: Vec<String>,
+    mails: u64,
+    warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PermissionChange {
+    permission: String,
+    people: u64,
+    #[serde(default)]
+    routes: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct AccessChange {
+    gains: u64,
+    loses: u64,
+}
+
+/// Something that may not be meant.
+#[derive(Debug, Deserialize)]
+pub(super) struct Warning {
+    /// Such as `link-closes`.
+    pub(super) name: String,
+    /// In English.
+    pub(super) detail: String,
+}
+
+#[derive(Deserialize)]
+struct DryRun {
+    changes: Changes,
+}
+
+impl Changes {
+    /// Whether the change does nothing beyond what was asked for.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { gains, loses, access, sessions_ended, links_closed, mails, warnings } = self;
+        let numbers = [access.gains, access.loses, *sessions_ended, *mails];
+        gains.is_empty()
+            && loses.is_empty()
+            && links_closed.is_empty()
+            && warnings.is_empty()
+            && numbers.iter().all(|number| *number == 0)
+    }
+
+    /// A sentence for each consequence, as HTML.
+    pub(super) fn sentences(&self, text: &Catalogue) -> Vec<String> {
+        let words = &text.consequences;
+        let count = |number| people(number, words, text);
+        let mut sentences = Vec::new();
+        for (changes, says) in [(&self.gains, &words.gains), (&self.loses, &words.loses)] {
+            for change in changes {
+                let says = says.with(count(change.people), &change.permission);
+                sentences.push(format!("{says}{}", routes(&change.routes, words)));
+            }
+        }
+        for (number, says) in
+            [(self.access.gains, &words.gains_access), (self.access.loses, &words.loses_access)]
+        {
+            if number > 0 {
+                sentences.push(says.with(count(number)).to_string());
+            }
+        }
+        if self.sessions_ended > 0 {
+            sentences.push(words.sessions.of(self.sessions_ended).to_string());
+        }
+        // A warning says more about the same link.
+        if !self.links_closed.is_empty()
+            && !self.warnings.iter().any(|it| it.name.starts_with("link-"))
+        {
+            let names = listed(&self.links_closed, words);
+            sentences.push(words.links.with(names).to_string());
+        }
+        if self.mails > 0 {
+            sentences.push(words.mails.of(self.mails).to_string());
+        }
+        sentences
+    }
+
+    pub(super) fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+}
+
+fn people(number: u64, words: &Words, text: &Catalogue) -> String {
+    match number {
+        1 => words.one_person.to_string(),
+        _ => words.people.with(separated(number, text.list.thousands.as_str())).plain(),
+    }
+}
+
+fn routes(names: &[String], words: &Words) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" ({})", words.routes.with(listed(names, words)))
+}
+
+/// At most five names.
+fn listed(names: &[String], words: &Words) -> String {
+    let further = names.len().saturating_sub(NAMED);
+    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match further {
+        0 => shown,
+        _ => format!("{shown} {}", words.and_more.with(further.to_string()).plain()),
+    }
+}
+
+/// A question before a change.
+#[derive(Debug)]
+pub(super) struct Question<'a> {
+    /// What is about to be done, such as "Delete the group Sales?".
+    pub(super) title: String,
+    /// The words on the button that does it.
+    pub(super) action: String,
+    /// Where the form is sent to; empty for the page itself.
+    pub(super) to: &'a str,
+    /// Where the way back leads.
+    pub(super) back: &'a str,
+    /// Whether it takes something away that cannot be brought back.
+    pub(super) is_destructive: bool,
+}
+
+#[derive(Template)]
+#[template(path = "admin/confirmation.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    question: Question<'a>,
+    sentences: Vec<String>,
+    warnings: &'a [Warning],
+    fields: Vec<(&'a str, &'a str)>,
+}
+
+/// What a write would do, if the visitor has to be asked about it: it has consequences, and they were
+/// not confirmed.
+///
+/// # Errors
+/// Those of the write.
+pub(super) async fn needed(visit: &Visit, write: Write<'_>) -> Answer<Option<Changes>> {
+    if visit.form.has(CONFIRMED) {
+        return Ok(None);
+    }
+    let changes = tried(visit, write).await?;
+    Ok((!changes.is_empty()).then_some(changes))
+}
+
+/// What a write would do.
+///
+/// # Errors
+/// Those of the write.
+pub(super) async fn tried(visit: &Visit, write: Write<'_>) -> Answer<Changes> {
+    let answer: Value = visit.client.try_out(write).await?;
+    match serde_json::from_value::<DryRun>(answer) {
+        Ok(DryRun { changes }) => Ok(changes),
+        Err(error) => Err(Refusal::broken(&error.to_string())),
+    }
+}
+
+/// Asks whether to make a change. Confirming sends the same form again.
+pub(super) fn ask(visit: &Visit, question: Question<'_>, changes: &Changes) -> Response {
+    let text = visit.text();
+    let fields = visit.form.iter().filter(|(name, _)| *name != TOKEN && *name != CONFIRMED);
+    visit.page(
+        StatusCode::OK,
+        &Page {
+            frame: visit.frame(),
+            question,
+            sentences: changes.sentences(text),
+            warnings: changes.warnings(),
+            fields: fields.collect(),
+        },
+    )
+}

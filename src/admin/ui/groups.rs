@@ -1,0 +1,73 @@
+//! Portal user permission groups (R1–R7).
+
+pub(super) mod deletion;
+pub(super) mod editor;
+mod form;
+pub(super) mod list;
+
+use serde::Deserialize;
+
+use super::fields::segment;
+use super::refusal::Answer;
+use super::visit::Visit;
+
+/// A group, as the API shows it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Group {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) permissions: Vec<String>,
+    /// How many permissions can be granted to it.
+    pub(super) of: usize,
+    pub(super) default: bool,
+    pub(super) system: bool,
+    pub(super) users: u64,
+    pub(super) managed_by: Option<ManagedBy>,
+}
+
+/// The file that manages a record.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ManagedBy {
+    pub(super) name: String,
+}
+
+/// A permission of the policy.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Permission {
+    pub(super) id: String,
+    pub(super) name: String,
+    /// Whether it needs to know which person asks (R3).
+    pub(super) identity: bool,
+}
+
+/// A list of the API.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed<T> {
+    pub(super) items: Vec<T>,
+}
+
+impl Group {
+    /// Its id as a segment of a path.
+    pub(super) fn segment(&self) -> String {
+        segment(&self.id)
+    }
+
+    fn path(&self) -> String {
+        path(&self.id)
+    }
+}
+
+/// The path of a group in the API.
+fn path(id: &str) -> String {
+    format!("/api/v1/groups/{}", segment(id))
+}
+
+/// All groups.
+pub(super) async fn all(visit: &Visit) -> Answer<Vec<Group>> {
+    Ok(visit.client.get::<Listed<Group>>("/api/v1/groups?limit=1000").await?.items)
+}
+
+/// All permissions of the policy.
+pub(super) async fn permissions(visit: &Visit) -> Answer<Vec<Permission>> {
+    Ok(visit.client.get::<Listed<Permission>>("/api/v1/permissions").await?.items)
+}

@@ -1,0 +1,167 @@
+//! Errors of the API, as pages read them.
+
+use std::ops::Deref;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::admin::problem::Problem;
+use crate::web::problem::TYPE_PREFIX;
+
+/// What the API answers to a request of a page.
+pub(super) type Answer<T> = Result<T, Refusal>;
+
+/// A problem document of the API. Boxed, so that results stay small.
+#[derive(Debug)]
+pub(super) struct Refusal(Box<Parts>);
+
+/// What a problem document says.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) status: StatusCode,
+    /// The end of its `type`, such as `taken`.
+    pub(super) kind: String,
+    pub(super) detail: String,
+    /// The role that would do.
+    pub(super) role: Option<String>,
+    /// What is wrong with which field.
+    pub(super) errors: Vec<FieldError>,
+    /// The record as it is now, if it was changed since it was read.
+    pub(super) current: Value,
+}
+
+/// What is wrong with a field, or at a place of a file.
+#[derive(Debug, Deserialize)]
+pub(super) struct FieldError {
+    #[serde(default)]
+    pub(super) field: String,
+    #[serde(default)]
+    pub(super) file: Option<String>,
+    #[serde(default)]
+    pub(super) line: Option<usize>,
+    pub(super) message: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Document {
+    r#type: String,
+    #[serde(default)]
+    detail: String,
+    #[serde(default)]
+    role: Option<String>,
+    #[serde(default)]
+    errors: Vec<FieldError>,
+    #[serde(default)]
+    current: Value,
+}
+
+impl Refusal {
+    /// From the body of a response with this status.
+    pub(super) fn read(status: StatusCode, body: &[u8]) -> Self {
+        match serde_json::from_slice::<Document>(body) {
+            Ok(Document { r#type, detail, role, errors, current }) => {
+                let kind = r#type.strip_prefix(TYPE_PREFIX).unwrap_or_default().to_owned();
+                Self(Box::new(Parts { status, kind, detail, role, errors, current }))
+            }
+            Err(_) => {
+                let mut refusal = Self::broken("the response is not a problem document");
+                refusal.0.status = status;
+                refusal
+            }
+        }
+    }
+
+    /// The error of a page that does not understand the API, which is a fault of ours.
+    pub(super) fn broken(why: &str) -> Self {
+        tracing::error!(error = why, "a page of the admin UI could not read the API");
+        Self::of(StatusCode::INTERNAL_SERVER_ERROR, "internal")
+    }
+
+    /// The error of a page that needs more rights: of which kind, and the role that would do.
+    pub(super) fn forbidden(kind: &str, role: &str) -> Self {
+        let mut refusal = Self::of(StatusCode::FORBIDDEN, kind);
+        refusal.0.role = Some(role.to_owned());
+        refusal
+    }
+
+    /// The error of a form that cannot be read.
+    pub(super) fn malformed(detail: &str) -> Self {
+        let mut refusal = Self::of(StatusCode::BAD_REQUEST, "malformed");
+        detail.clone_into(&mut refusal.0.detail);
+        refusal
+    }
+
+    /// The same error as one of the API.
+    pub(super) fn of_problem(problem: &Problem) -> Self {
+        let body = serde_json::to_vec(&problem.document()).unwrap_or_default();
+        Self::read(problem.status(), &body)
+    }
+
+    fn of(status: StatusCode, kind: &str) -> Self {
+        let (kind, detail) = (kind.to_owned(), String::new());
+        let (role, errors, current) = (None, Vec::new(), Value::Null);
+        Self(Box::new(Parts { status, kind, detail, role, errors, current }))
+    }
+
+    /// Whether the reason is what was asked for, and not who asks or the state of the gateway: it
+    /// belongs beside the form.
+    pub(super) fn is_about_the_form(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::BAD_REQUEST
+                | StatusCode::CONFLICT
+                | StatusCode::UNPROCESSABLE_ENTITY
+                | StatusCode::PAYLOAD_TOO_LARGE
+        ) || self.kind == "escalation"
+            || self.kind == "out-of-scope"
+    }
+
+    /// Whether the record was changed by another request since it was read.
+    pub(super) fn is_conflict(&self) -> bool {
+        self.kind == "changed"
+    }
+
+    /// What is wrong with a field.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let found = self.errors.iter().find(|error| error.field == name);
+        found.map(|error| error.message.as_str())
+    }
+
+    /// What is wrong with the form as a whole: the detail, unless it is about one of these fields.
+    pub(super) fn apart_from(&self, fields: &[&str]) -> Option<&str> {
+        let is_shown = self.errors.iter().any(|error| fields.contains(&&*error.field));
+        (!is_shown).then_some(self.detail.as_str())
+    }
+}
+
+impl Deref for Refusal {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_document_is_read() {
+        let body = br#"{"type": "urn:portcullis:problem:invalid", "title": "Invalid value",
+            "status": 422, "detail": "name: is required",
+            "errors": [{"field": "name", "message": "is required"}]}"#;
+        let refusal = Refusal::read(StatusCode::UNPROCESSABLE_ENTITY, body);
+        assert_eq!(refusal.kind, "invalid");
+        assert_eq!(refusal.field("name"), Some("is required"));
+        assert_eq!(refusal.apart_from(&["name"]), None);
+        assert_eq!(refusal.apart_from(&["login"]), Some("name: is required"));
+    }
+
+    #[test]
+    fn another_body_is_an_internal_error() {
+        let refusal = Refusal::read(StatusCode::BAD_GATEWAY, b"<html>");
+        assert_eq!((refusal.status, &*refusal.kind), (StatusCode::BAD_GATEWAY, "internal"));
+    }
+}

@@ -1,0 +1,180 @@
+//! Signing in and out as an administrator.
+//!
+//! The form has no token, because there is no session yet that it could be bound to; it must come from
+//! a page of ours, which `site` checks for every form.
+
+use askama::Template;
+use axum::response::Response;
+use http::{Method, StatusCode, Uri, header};
+use serde::Serialize;
+
+use super::client::Write;
+use super::fields::{self, Fields};
+use super::frame::Frame;
+use super::kept_form;
+use super::visit::{Failure, PageResult, Visit};
+use crate::web::response::{add_cookie, see_other};
+
+pub(super) const PATH: &str = "/sign-in";
+
+/// Fields of the form besides login, password and code.
+const TO: &str = "to";
+/// Before the names of the fields of a form that is kept.
+const KEPT: &str = "kept.";
+const KEPT_PATH: &str = "kept_path";
+
+/// What the API is asked with.
+#[derive(Serialize)]
+struct Credentials<'a> {
+    login: &'a str,
+    password: &'a str,
+    code: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "admin/sign_in.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    login: &'a str,
+    /// Whether the password was right and a code is to be given with it.
+    asks_code: bool,
+    problem: Option<String>,
+    /// Whether a form is kept until the visitor has signed in.
+    keeps_form: bool,
+    /// What goes with the form.
+    hidden: Vec<(String, String)>,
+}
+
+/// The address of the page that leads to another one.
+pub(super) fn address(to: &Uri) -> String {
+    let to = to.path_and_query().map_or("/", |it| it.as_str());
+    fields::address(PATH, &[(TO, if to == "/" { "" } else { to })])
+}
+
+pub(super) async fn show(visit: Visit) -> PageResult {
+    let to = local(visit.query.get(TO)).to_owned();
+    visit.show(&Page {
+        frame: visit.frame(),
+        login: "",
+        asks_code: false,
+        problem: None,
+        keeps_form: false,
+        hidden: vec![(TO.to_owned(), to)],
+    })
+}
+
+/// The page in place of a form whose session has ended: it keeps what was typed.
+pub(super) fn keeping(visit: &Visit, form: &Fields) -> Response {
+    let mut hidden = vec![(KEPT_PATH.to_owned(), visit.path.clone())];
+    let form = kept_form::without_secrets(form);
+    hidden.extend(form.iter().map(|(name, value)| (format!("{KEPT}{name}"), value.to_owned())));
+    let page = Page {
+        frame: visit.frame(),
+        login: "",
+        asks_code: false,
+        problem: None,
+        keeps_form: true,
+        hidden,
+    };
+    visit.page(StatusCode::UNAUTHORIZED, &page)
+}
+
+pub(super) async fn check(visit: Visit) -> PageResult {
+    let form = &visit.form;
+    let (login, password, code) = (form.get("login"), form.raw("password"), form.get("code"));
+    let credentials = Credentials { login, password, code: Some(code).filter(|it| !it.is_empty()) };
+    let write = Write::new(Method::POST, "/api/v1/session").with(&credentials);
+    let refusal = match visit.client.send(write).await {
+        Ok(opened) => return Ok(signed_in(&visit, &opened)),
+        Err(refusal) => refusal,
+    };
+    let text = &visit.text().sign_in;
+    let asks_code = refusal.kind == "code-required" || !code.is_empty();
+    let problem = match &*refusal.kind {
+        "code-required" => None,
+        "wrong-credentials" if asks_code => Some(text.wrong_with_code.to_string()),
+        "wrong-credentials" => Some(text.wrong.to_string()),
+        "second-factor-missing" => Some(text.no_second_factor.to_string()),
+        "locked-out" => Some(text.locked_out.to_string()),
+        "busy" => Some(text.busy.to_string()),
+        _ if refusal.is_about_the_form() => Some(refusal.detail.clone()),
+        _ => return Err(Failure::Api(refusal)),
+    };
+    let is_kept = |name: &str| name == TO || name == KEPT_PATH || name.starts_with(KEPT);
+    let hidden = form.iter().filter(|(name, _)| is_kept(name));
+    let page = Page {
+        frame: visit.frame(),
+        login,
+        asks_code,
+        problem,
+        keeps_form: form.has(KEPT_PATH),
+        hidden: hidden.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+    };
+    // A password manager offers to save a password only if the response is not an error.
+    Ok(visit.page(StatusCode::OK, &page))
+}
+
+/// Continues where the visitor wanted to go, or with the form that was kept.
+fn signed_in(visit: &Visit, opened: &Response) -> Response {
+    let cookie = opened.headers().get(header::SET_COOKIE).cloned();
+    let form = &visit.form;
+    let mut response = match form.has(KEPT_PATH) {
+        false => see_other(local(form.get(TO))),
+        true => {
+            let kept =
+                form.iter().filter_map(|(name, value)| Some((name.strip_prefix(KEPT)?, value)));
+            let kept = kept.fold(Fields::default(), |all, (name, value)| all.with(name, value));
+            kept_form::page(visit, local(form.get(KEPT_PATH)), &kept)
+        }
+    };
+    add_cookie(&mut response, cookie);
+    response
+}
+
+pub(super) async fn end(visit: Visit) -> PageResult {
+    let write = Write::new(Method::DELETE, "/api/v1/session");
+    match visit.client.send(write).await {
+        Ok(ended) => {
+            let mut response = see_other(PATH);
+            add_cookie(&mut response, ended.headers().get(header::SET_COOKIE).cloned());
+            Ok(response)
+        }
+        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => visit.go(PATH),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// An address of this listener, or the first page: never another site's.
+fn local(to: &str) -> &str {
+    let is_local = to.starts_with('/')
+        && !to.starts_with("//")
+        && !to.contains('\\')
+        && to.bytes().all(|b| b.is_ascii_graphic());
+    if is_local { to } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signing_in_leads_to_no_other_site() {
+        for (to, expected) in [
+            ("/groups?q=a", "/groups?q=a"),
+            ("", "/"),
+            ("//evil.example/", "/"),
+            ("/\\evil.example/", "/"),
+            ("https://evil.example/", "/"),
+            ("/a\r\nSet-Cookie: x", "/"),
+        ] {
+            assert_eq!(local(to), expected, "{to}");
+        }
+    }
+
+    #[test]
+    fn the_address_keeps_where_the_visitor_wanted_to_go() {
+        assert_eq!(address(&Uri::from_static("/")), "/sign-in");
+        let to = Uri::from_static("http://host/users?q=a&after=b");
+        assert_eq!(address(&to), "/sign-in?to=%2Fusers%3Fq%3Da%26after%3Db");
+    }
+}

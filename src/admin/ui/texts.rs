@@ -1,0 +1,59 @@
+//! Every text of the admin UI, by page. A file of a language has exactly these keys.
+//!
+//! What the API says about a field or in a warning is in English, in all languages.
+
+mod common;
+mod groups;
+
+use serde::Deserialize;
+
+use self::common::{Actions, Confirmation, KeptForm, List, Notice, Overview, Shell, SignIn};
+pub(super) use self::common::{Consequences, Navigation};
+pub(super) use self::groups::Groups;
+use crate::web::text::{TimeWords, Translation, Translations};
+
+/// The texts in all languages.
+pub(super) type Texts = Translations<AdminTexts>;
+/// The texts in one language.
+pub(super) type Catalogue = Translation<AdminTexts>;
+
+/// The files of a language, as one.
+macro_rules! files {
+    ($language:literal: $($name:literal),+ $(,)?) => {
+        concat!($(
+            include_str!(concat!("../../../templates/admin/text/", $language, "/", $name, ".toml"))
+        ),+)
+    };
+}
+
+/// The languages in the program; the first is the one for all other readers.
+pub(super) const SHIPPED: [(&str, &str); 2] =
+    [("en", files!("en": "common", "groups")), ("de", files!("de": "common", "groups"))];
+
+/// All texts of one language.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdminTexts {
+    pub(super) shell: Shell,
+    pub(super) action: Actions,
+    pub(super) list: List,
+    pub(super) when: TimeWords,
+    pub(super) navigation: Navigation,
+    pub(super) notice: Notice,
+    pub(super) kept_form: KeptForm,
+    pub(super) confirmation: Confirmation,
+    pub(super) consequences: Consequences,
+    pub(super) sign_in: SignIn,
+    pub(super) overview: Overview,
+    pub(super) groups: Groups,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SHIPPED, Texts};
+
+    #[test]
+    fn the_languages_in_the_program_are_complete() {
+        assert_eq!(Texts::load(&SHIPPED, None).unwrap().languages().count(), SHIPPED.len());
+    }
+}

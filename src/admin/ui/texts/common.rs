@@ -1,0 +1,142 @@
+//! Texts that all pages share, and those of the small ones.
+
+use crate::web::text::{Counted, Phrase, Text, texts, values};
+
+values! {
+    /// A number of people, and a permission.
+    PeopleAndPermission(people, permission);
+    /// A number of people.
+    People(people);
+    /// Names of routes, organizations or permissions.
+    Names(names);
+    /// The name of a role.
+    RoleName(role);
+    /// A number.
+    Number(number);
+    /// The version of the program.
+    Version(version);
+}
+
+texts! {
+    /// What is around every page.
+    Shell {
+        skip: Text,
+        menu: Text,
+        close: Text,
+        navigation: Text,
+        account: Text,
+        sign_out: Text,
+        search: Text,
+        documentation: Text,
+        page_title: Text,
+    }
+    /// Words on buttons and links of several pages.
+    Actions {
+        save: Text,
+        cancel: Text,
+        back: Text,
+        create: Text,
+        delete: Text,
+        edit: Text,
+        filter: Text,
+        clear: Text,
+        more: Text,
+        copy: Text,
+        copied: Text,
+        next: Text,
+        first: Text,
+        open: Text,
+        close: Text,
+        reload: Text,
+    }
+    /// Words of lists and numbers.
+    List {
+        thousands: Text,
+        none: Text,
+        yes: Text,
+        no: Text,
+        never: Text,
+        actions: Text,
+        hidden: Counted,
+        pages: Text,
+        nothing_found: Text,
+    }
+    /// The headings and entries of the navigation.
+    Navigation {
+        gateway: Text,
+        people: Text,
+        access: Text,
+        activity: Text,
+        setup: Text,
+        overview: Text,
+        groups: Text,
+    }
+    /// The page in place of one that cannot be shown.
+    Notice {
+        forbidden: Text,
+        not_found: Text,
+        not_found_detail: Text,
+        unavailable: Text,
+        broken: Text,
+        broken_detail: Text,
+        refused: Text,
+        role_required: Phrase<RoleName>,
+        out_of_scope: Text,
+        arrival: Text,
+    }
+    /// The page that sends a form again.
+    KeptForm {
+        title: Text,
+        detail: Text,
+        secret: Text,
+        send: Text,
+        discard: Text,
+    }
+    /// The question before a change.
+    Confirmation {
+        consequences: Text,
+        warnings: Text,
+        nothing: Text,
+    }
+    /// What a change does.
+    Consequences {
+        one_person: Text,
+        people: Phrase<Number>,
+        gains: Phrase<PeopleAndPermission>,
+        loses: Phrase<PeopleAndPermission>,
+        gains_access: Phrase<People>,
+        loses_access: Phrase<People>,
+        routes: Phrase<Names>,
+        and_more: Phrase<Number>,
+        sessions: Counted,
+        links: Phrase<Names>,
+        mails: Counted,
+    }
+    /// Signing in.
+    SignIn {
+        title: Text,
+        login: Text,
+        password: Text,
+        code: Text,
+        code_hint: Text,
+        submit: Text,
+        wrong: Text,
+        wrong_with_code: Text,
+        no_second_factor: Text,
+        locked_out: Text,
+        busy: Text,
+        keeps_form: Text,
+        first_use: Text,
+    }
+    /// The first page.
+    Overview {
+        title: Text,
+        lead: Text,
+        scoped: Text,
+        version: Phrase<Version>,
+        started: Text,
+        portal: Text,
+        attention: Text,
+        organizations: Text,
+    }
+}

@@ -1,0 +1,57 @@
+//! The texts of the pages about groups.
+
+use crate::web::text::{Counted, Phrase, Text, texts, values};
+
+values! {
+    /// A group's name.
+    Group(group);
+    /// How many permissions of how many.
+    Granted(granted, of);
+    /// A section of the permissions.
+    SectionName(section);
+    /// The file that manages a record.
+    File(file);
+}
+
+texts! {
+    /// The pages about groups.
+    Groups {
+        title: Text,
+        lead: Text,
+        new: Text,
+        new_title: Text,
+        new_lead: Text,
+        name: Text,
+        permissions: Text,
+        users: Text,
+        granted: Phrase<Granted>,
+        is_default: Text,
+        is_system: Text,
+        created: Text,
+        saved: Text,
+        deleted: Text,
+        editor_lead: Text,
+        system_hint: Text,
+        check_section: Phrase<SectionName>,
+        check_all: Text,
+        needs_identity: Text,
+        without_access: Text,
+        make_default: Text,
+        copy: Text,
+        delete: Text,
+        delete_question: Phrase<Group>,
+        delete_lead: Text,
+        move_to: Text,
+        move_lead: Counted,
+        choose_group: Text,
+        save_question: Phrase<Group>,
+        default_question: Phrase<Group>,
+        conflict: Text,
+        conflict_detail: Text,
+        theirs: Text,
+        yours: Text,
+        members: Counted,
+        managed_by: Phrase<File>,
+        detach: Text,
+    }
+}

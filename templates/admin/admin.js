@@ -1,0 +1,99 @@
+// What pages gain with script. Each works without.
+"use strict";
+
+// `/` goes to the search of the page.
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+  const search = document.querySelector("input[type=search]");
+  if (event.key === "/" && !isTyping && search && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    search.focus();
+    search.select();
+  }
+  // Escape closes an open menu and returns to its button.
+  if (event.key === "Escape") {
+    const open = event.target.closest("details.actions[open]");
+    if (open) {
+      open.open = false;
+      open.querySelector("summary").focus();
+    } else if (location.hash === "#navigation") {
+      location.hash = "main";
+    }
+  }
+});
+
+// One open menu at a time; a click elsewhere closes it.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.actions[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+// Check boxes that stand for a set of others: `data-all` is the name of the set, `data-in` of a
+// check box the sets that it is in. The counts of a set follow.
+const update = (form) => {
+  for (const all of form.querySelectorAll("input[data-all]")) {
+    const members = [...form.querySelectorAll(`input[data-in~="${all.dataset.all}"]:not(:disabled)`)];
+    const checked = members.filter((member) => member.checked).length;
+    all.checked = checked > 0 && checked === members.length;
+    all.indeterminate = checked > 0 && checked < members.length;
+    for (const count of form.querySelectorAll(`[data-count="${all.dataset.all}"]`)) {
+      count.textContent = checked;
+    }
+  }
+};
+
+document.addEventListener("change", (event) => {
+  const { target } = event;
+  if (!target.matches("input[type=checkbox]") || !target.form) return;
+  if (target.dataset.all) {
+    const members = `input[data-in~="${target.dataset.all}"]:not(:disabled)`;
+    for (const member of target.form.querySelectorAll(members)) member.checked = target.checked;
+  }
+  update(target.form);
+});
+
+// Buttons that copy the text of an element. Hidden without script.
+const copies = (within) => {
+  for (const button of within.querySelectorAll("button[data-copies]")) {
+    button.hidden = false;
+    button.onclick = async () => {
+      const from = document.getElementById(button.dataset.copies);
+      await navigator.clipboard.writeText("value" in from ? from.value : from.textContent);
+      const words = button.textContent;
+      button.textContent = button.dataset.copied;
+      setTimeout(() => { button.textContent = words; }, 2000);
+    };
+  }
+};
+
+const start = (within) => {
+  for (const form of within.querySelectorAll("form")) update(form);
+  copies(within);
+};
+start(document);
+document.addEventListener("htmx:load", (event) => start(event.detail.elt));
+
+// Requests that a script makes by itself do not keep a session alive; when it has ended, the page
+// says so.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.closest("[data-live]")) event.detail.headers["Portcullis-Live"] = "1";
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.responseURL && new URL(xhr.responseURL).pathname === "/sign-in") {
+    event.detail.shouldSwap = false;
+    location.reload();
+  }
+});
+
+// The address of a list without the fields that were left empty.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form.filters")) return;
+  for (const field of event.target.elements) {
+    if (field.name && !field.value) field.disabled = true;
+  }
+});
+addEventListener("pageshow", () => {
+  for (const field of document.querySelectorAll("form.filters :disabled")) field.disabled = false;
+});
