@@ -80,6 +80,7 @@ mod state;
 mod status;
 mod table;
 mod tokens;
+mod trials;
 mod ui;
 mod user_tokens;
 mod users;

@@ -109,6 +109,7 @@ impl Server {
         let known = (directory.clone(), sessions.clone(), state.feed.freshness());
         let authorizer = Arc::new(Authorizer::new(settings, known));
         let refused_requests = Arc::clone(authorizer.refused_requests());
+        let trial_log = Arc::clone(authorizer.trial_log());
         let gateway = Arc::new(Gateway::new(
             settings,
             Arc::clone(&authorizer),
@@ -151,6 +152,7 @@ impl Server {
             retention,
             decisions: decided,
             refused_requests,
+            trial_log,
             outbox,
             pages,
             policy,

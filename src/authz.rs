@@ -25,11 +25,12 @@
 //! | module | holds |
 //! |---|---|
 //! | `question`, `verdict`, `refusal` | what is asked, decided, and answered instead of the portal |
-//! | `cross_site`, `method_override`, `refused_query`, [`reserved_headers`] | what else in a request is refused |
+//! | `sent`, `cross_site`, `method_override`, `refused_query`, [`reserved_headers`] | what else in a request is refused |
 //! | [`trusted_proxies`] | the client's address, host and scheme behind proxies |
 //! | [`identity`] | what the portal learns about the user |
 //! | `start_page` | whether the start page opens, for links on our own pages |
 //! | [`decision_record`], `request_id` | what is recorded |
+//! | [`trial_log`] | what is seen in trials of the portal |
 //! | [`refused_requests`], `requirement` | refused requests by their reference, with what was missing |
 
 mod authorization;
@@ -46,9 +47,11 @@ pub mod refused_requests;
 mod request_id;
 mod requirement;
 pub mod reserved_headers;
+mod sent;
 mod start_page;
 mod token;
 mod token_refusal;
+pub mod trial_log;
 pub mod trusted_proxies;
 mod verdict;
 
@@ -68,6 +71,7 @@ pub use self::request_id::RequestIds;
 pub use self::requirement::{access, missing};
 pub use self::start_page::start_page_opens;
 pub use self::token_refusal::TokenRefusal;
+pub use self::trial_log::TrialLog;
 pub use self::verdict::{Action, Objection, Outcome, Verdict};
 
 use self::authorization::Presented;
@@ -75,6 +79,7 @@ use self::identity::Identity;
 use self::method_override::NamedMethods;
 use self::refused_query::RefusedQuery;
 use self::reserved_headers::ReservedHeaders;
+use self::sent::Sent;
 use self::trusted_proxies::TrustedProxies;
 use crate::config::{FieldEncoding, FoundHost, ServedHost, ServedHosts, Settings};
 use crate::directory::{Directory, Snapshot};
@@ -108,6 +113,7 @@ pub struct Authorizer {
     reserved_headers: Arc<ReservedHeaders>,
     user_encoding: FieldEncoding,
     refused_requests: Arc<RefusedRequests>,
+    trial_log: Arc<TrialLog>,
 }
 
 /// Whether the client has done something in its session since the last check of an open connection.
@@ -129,6 +135,7 @@ impl Authorizer {
         let server = &settings.server;
         Self {
             refused_requests: Arc::new(RefusedRequests::new(directory.clone())),
+            trial_log: Arc::new(TrialLog::new(directory.clone())),
             directory,
             sessions,
             freshness,
@@ -173,6 +180,12 @@ impl Authorizer {
     #[must_use]
     pub fn refused_requests(&self) -> &Arc<RefusedRequests> {
         &self.refused_requests
+    }
+
+    /// What is seen in trials of the portal.
+    #[must_use]
+    pub fn trial_log(&self) -> &Arc<TrialLog> {
+        &self.trial_log
     }
 
     /// The sessions.
@@ -443,21 +456,6 @@ impl Authorizer {
             && sent
                 .and_then(Sent::by_browser)
                 .is_some_and(|headers| !cross_site::may_change(method, headers, (&self.hosts, own)))
-    }
-}
-
-/// The headers of a request that comes in.
-#[derive(Debug, Clone, Copy)]
-struct Sent<'h> {
-    headers: &'h HeaderMap,
-    /// Whether what identifies its user may have been added by the browser on its own.
-    by_browser: bool,
-}
-
-impl<'h> Sent<'h> {
-    /// The headers, if a page of another site might have caused the request.
-    fn by_browser(self) -> Option<&'h HeaderMap> {
-        self.by_browser.then_some(self.headers)
     }
 }
 

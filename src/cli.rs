@@ -58,6 +58,7 @@ mod suggest;
 mod table;
 pub mod terminal;
 mod tokens;
+mod trials;
 pub mod usage;
 mod user;
 mod user_create;

@@ -65,6 +65,7 @@ use self::access::resets::Resets;
 use self::access::second_factors::SecondFactors;
 use self::access::secure_links::SecureLinks;
 use self::access::sign_in::PasswordSignIn;
+use self::access::trials::Trials;
 use self::access::user_tokens::UserTokens;
 use self::access::views::Views;
 use self::accounts::end_users::EndUsers;
@@ -117,6 +118,7 @@ struct Operations {
     api_tokens: ApiTokens,
     user_tokens: UserTokens,
     views: Views,
+    trials: Trials,
     core: Core,
 }
 
@@ -378,6 +380,12 @@ impl Directory {
         &self.operations.views
     }
 
+    /// Trials of the portal.
+    #[must_use]
+    pub fn trials(&self) -> &Trials {
+        &self.operations.trials
+    }
+
     /// Seals the passwords of imports.
     #[must_use]
     pub fn import_secrets(&self) -> &ImportSecrets {
@@ -430,6 +438,7 @@ impl Operations {
             api_tokens: ApiTokens { core: core.clone() },
             user_tokens: UserTokens { core: core.clone() },
             views: Views { core: core.clone() },
+            trials: Trials { core: core.clone() },
             core,
         }
     }

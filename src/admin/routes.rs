@@ -10,7 +10,7 @@ use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     administrators, audit, documentation, end_users, explain, files, groups, health, imports, jobs,
     lockouts, mail, openapi, organizations, personal_data, policy, preferences, session, sessions,
-    status, tokens, user_tokens, users, views,
+    status, tokens, trials, user_tokens, users, views,
 };
 
 /// Every route of the API.
@@ -53,6 +53,17 @@ pub(super) fn table() -> Table {
             op("policy.routes", "List the routes of the policy"))
         .route(Manage, Gateway, POST, "/api/v1/policy/reload", policy::reload,
             op("policy.reload", "Read the policy files again").refuses(&["policy-invalid"]))
+        .route(Read, Gateway, GET, "/api/v1/policy/trials", trials::list,
+            op("policy.trials", "List trials of the portal, the newest first"))
+        .route(Manage, Gateway, POST, "/api/v1/policy/trials", trials::start,
+            op("policy.try", "Create a one-time link that starts a trial of the portal")
+                .refuses(&["not-found", "organization-parked"]))
+        .route(Read, Gateway, GET, "/api/v1/policy/trials/{id}", trials::show,
+            op("policy.trial", "Get a trial and what was seen in it"))
+        .route(Manage, Gateway, DELETE, "/api/v1/policy/trials/{id}", trials::stop,
+            op("policy.stop_trial", "End a trial; what was seen in it stays"))
+        .route(Read, Gateway, GET, "/api/v1/policy/trials/{id}/proposal", trials::proposal,
+            op("policy.proposal", "Get routes for what was seen in a trial and has none"))
         .route(Read, Organizations, GET, "/api/v1/audit", audit::list,
             op("audit.list", "List entries of the audit log, the newest first"))
         .route(Read, Organizations, GET, "/api/v1/audit/{id}", audit::show,

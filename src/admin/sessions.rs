@@ -35,6 +35,8 @@ pub(super) enum Kind {
     Staff,
     /// Of staff that acts as a portal user.
     Impersonation,
+    /// Of staff that tries the portal out.
+    Trial,
 }
 
 impl From<Kind> for SessionKind {
@@ -44,6 +46,7 @@ impl From<Kind> for SessionKind {
             Kind::Link => Self::Link,
             Kind::Staff => Self::Staff,
             Kind::Impersonation => Self::Impersonation,
+            Kind::Trial => Self::Trial,
         }
     }
 }

@@ -18,7 +18,7 @@ use super::portal_probe;
 use super::state::State;
 use super::token_reports;
 use crate::audit::AuditLog;
-use crate::authz::{DecisionLog, RefusedRequests};
+use crate::authz::{DecisionLog, RefusedRequests, TrialLog};
 use crate::clock;
 use crate::credential::lockout::Lockout;
 use crate::directory::access::administrators::AdminRules;
@@ -47,6 +47,7 @@ pub(super) struct Work {
     pub(super) retention: Duration,
     pub(super) decisions: Arc<DecisionLog>,
     pub(super) refused_requests: Arc<RefusedRequests>,
+    pub(super) trial_log: Arc<TrialLog>,
     pub(super) outbox: Outbox,
     pub(super) pages: Pages,
     pub(super) policy: PolicyWatch,
@@ -63,6 +64,7 @@ pub(super) struct Background {
     mail: JoinHandle<()>,
     audit: AuditLog,
     refused_requests: Arc<RefusedRequests>,
+    trial_log: Arc<TrialLog>,
 }
 
 /// The runtime for all that is not portal traffic.
@@ -84,6 +86,7 @@ impl Background {
             retention,
             decisions,
             refused_requests,
+            trial_log,
             outbox,
             pages,
             policy,
@@ -99,6 +102,7 @@ impl Background {
         tasks.spawn("decision records", decisions.keep_flushing());
         let refused = Arc::clone(&refused_requests);
         tasks.spawn("refused requests", refused.keep_writing());
+        tasks.spawn("trials of the portal", Arc::clone(&trial_log).keep_writing());
         tasks.spawn("lockout clock", correct_clock(state.lockout.clone()));
         tasks.spawn("jobs", jobs.run(tasks.stop().clone()));
         tasks.spawn("reports of tokens", token_reports::run(state.directory.clone()));
@@ -107,10 +111,11 @@ impl Background {
         tasks.spawn("unused portal connections", prune(upstreams));
         tasks.spawn("first connection to the portal", portal_probe::run(portal, connect_timeout));
         let mail = tasks.spawn("mail", outbox.run(tasks.stop().clone()));
-        Ok(Self { mail, audit, refused_requests })
+        Ok(Self { mail, audit, refused_requests, trial_log })
     }
 
-    /// Waits until `deadline` for a mail that is being sent, writes the last refused requests, signs
+    /// Waits until `deadline` for a mail that is being sent, writes the last refused requests
+    /// and what was seen in trials, signs
     /// a last checkpoint of the audit log, and ends the runtime.
     pub(super) fn finish(self, runtime: Runtime, deadline: Instant) {
         // A mail that is cut off would be sent again after the next start.
@@ -120,6 +125,9 @@ impl Background {
         let last = async {
             if let Err(error) = self.refused_requests.write(clock::now(), false).await {
                 tracing::warn!(%error, "could not keep the last refused requests");
+            }
+            if let Err(error) = self.trial_log.write(clock::now()).await {
+                tracing::warn!(%error, "could not keep the last requests of a trial");
             }
             audit::finish(&self.audit).await;
         };
@@ -160,6 +168,9 @@ async fn sweep(State { directory, sessions, .. }: State, rules: AdminRules) {
         }
         if let Err(error) = directory.views().remove_expired(clock::now()).await {
             tracing::warn!(%error, "could not remove expired links of staff");
+        }
+        if let Err(error) = directory.trials().remove_expired(clock::now()).await {
+            tracing::warn!(%error, "could not remove old trials");
         }
         match MailQueue::new(directory.clone()).remove_expired(clock::now()).await {
             Ok(0) => {}

@@ -4,7 +4,7 @@
 //! ([`recordable`], `query_names`).
 
 mod log;
-mod query_names;
+pub(super) mod query_names;
 pub mod recordable;
 
 use std::io::Write as _;

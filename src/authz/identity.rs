@@ -64,7 +64,7 @@ impl<'a> Identity<'a> {
         if let Some(end_user) = self.end_user {
             set(&names.end_user, end_user.as_bytes());
         }
-        set(&names.session_kind, self.kind.name().as_bytes());
+        set(&names.session_kind, self.kind.name_for_portal().as_bytes());
         if let Some(actor) = self.actor {
             // As the login of a user, or in an encoding that expresses every name.
             let encoded = settings.user_encoding.encode(actor);

@@ -243,7 +243,7 @@ impl Outcome<'_> {
     #[must_use]
     pub fn route(&self) -> Option<&Route> {
         match self {
-            Self::Objection(permit, _) => Some(permit.route()),
+            Self::Objection(permit, _) => permit.written_route().map(|route| &**route),
             Self::Decided(decision) => decision.route().map(|route| &**route),
             _ => None,
         }

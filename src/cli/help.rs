@@ -38,7 +38,7 @@ const ASKING: [&str; 25] = [
 ];
 
 /// The commands that `--dry-run` has an effect with.
-const WRITING: [&str; 55] = [
+const WRITING: [&str; 57] = [
     "bulk enable",
     "bulk disable",
     "bulk users",
@@ -86,6 +86,8 @@ const WRITING: [&str; 55] = [
     "mail retry",
     "mail test",
     "policy reload",
+    "policy try",
+    "policy trials stop",
     "admin create",
     "admin edit",
     "admin delete",

@@ -1,10 +1,12 @@
-//! `portcullis policy`, `permissions` and `routes`: the policy in force, and `policy suggest`.
+//! `portcullis policy`, `permissions` and `routes`: the policy in force, and what helps
+//! to write it.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::console::{Console, field, text};
 use super::suggest::SuggestArgs;
+use super::trials::{self, TryArgs};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -12,13 +14,19 @@ pub(super) enum Command {
     Reload,
     /// Suggest routes for the requests in decision records
     Suggest(SuggestArgs),
+    /// Open everything that is not closed in one browser, for up to 60 minutes, to find out the
+    /// portal's requests
+    Try(TryArgs),
+    /// Trials of the portal: what was seen, and the routes proposed for it
+    #[command(subcommand)]
+    Trials(trials::Command),
 }
 
 impl Command {
     /// Whether it calls the running gateway.
     pub(super) fn is_call(&self) -> bool {
         match self {
-            Self::Reload => true,
+            Self::Reload | Self::Try(_) | Self::Trials(_) => true,
             Self::Suggest(_) => false,
         }
     }
@@ -32,6 +40,8 @@ impl Command {
                 console.report(&reloaded, &sentence)
             }
             Self::Suggest(args) => args.run(console),
+            Self::Try(args) => args.run(console),
+            Self::Trials(command) => command.run(console),
         }
     }
 }

@@ -152,7 +152,9 @@ impl Record<'_> {
             query: &query,
             websocket: self.websocket,
             status: self.status,
+            content: None,
             sender,
+            requests: 1,
         })
     }
 }

@@ -14,6 +14,7 @@
 //! | [`invitations`], [`resets`] | mailing these links (R33, R40–R42) |
 //! | `scope` | the organizations that an account or a token is limited to |
 //! | [`views`] | how the operator's staff opens the portal (R17, R18) |
+//! | [`trials`] | trials of the portal, and what was seen in them |
 //! | [`api_tokens`], [`user_tokens`] | tokens of the admin API, and of portal users |
 
 pub mod administrators;
@@ -31,5 +32,6 @@ mod scope;
 pub mod second_factors;
 pub mod secure_links;
 pub mod sign_in;
+pub mod trials;
 pub mod user_tokens;
 pub mod views;

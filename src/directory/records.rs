@@ -11,6 +11,7 @@
 //! | [`mark`], `managed` | the marks of records that a file manages, and who may change those |
 //! | `belonging`, `scoped_store` | the organization of a record; the records that a scope shows |
 //! | [`staff_member`], [`view_link`] | who of the staff opens the portal, and the one-time link for that |
+//! | [`trial`] | trials of the portal by the staff, and what was seen in them |
 //! | [`change`], `write` | who makes a change; the one function that commits |
 //! | `collected` | the writes of several operations, for one commit |
 //! | [`audit`], `audited` | the entries of the audit log, and what they show of a document |
@@ -45,6 +46,7 @@ pub mod scope;
 mod scoped_store;
 pub mod staff_member;
 mod stored;
+pub mod trial;
 mod user_token;
 pub mod view_link;
 mod write;
@@ -59,7 +61,7 @@ pub use document::{
 };
 pub use id::{
     AdminSessionId, AdministratorId, ApiTokenId, EndUserId, GroupId, JobId, JobPartId, MailId,
-    OrganizationId, UserId, UserTokenId, ViewLinkId,
+    OrganizationId, TrialId, TrialRowId, UserId, UserTokenId, ViewLinkId,
 };
 pub use mail::{AccountChange, ChangedBy, Mail, MailKind, MailState, Notice, Occasion};
 pub(in crate::directory) use managed::{Managed, of_new};
@@ -75,6 +77,7 @@ pub use staff_member::StaffMember;
 pub use stored::Stored;
 pub(in crate::directory) use stored::present;
 pub(crate) use stored::put;
+pub use trial::{Trial, TrialRow, TrialSession};
 pub use user_token::{PLACE, UserToken};
 pub use view_link::ViewLink;
 pub use write::Records;

@@ -13,6 +13,7 @@ use super::texts::Catalogue;
 use crate::proxy::{BannerSources, PageBanner, Viewing};
 use crate::web::paths;
 use crate::web::text::{Filled, RelativeTime, written_time};
+use portcullis_policy::SessionKind;
 
 #[derive(Template)]
 #[template(path = "banner/banner.html")]
@@ -42,9 +43,10 @@ impl PagesState {
         let text = self.texts.accepted(languages);
         let page = BannerPage {
             text,
-            viewed: match session.login {
-                Some(login) => text.view.viewed_as.with(login, session.organization_name),
-                None => text.view.viewed.with(session.organization_name),
+            viewed: match (session.kind, session.login) {
+                (SessionKind::Trial, _) => text.view.trying.with(session.organization_name),
+                (_, Some(login)) => text.view.viewed_as.with(login, session.organization_name),
+                (_, None) => text.view.viewed.with(session.organization_name),
             },
             staff: text.banner.staff.with(session.actor),
             ends: ends(session.ends, text, now),

@@ -63,6 +63,7 @@ pub(super) fn denied<'a>(
         Reason::Public
         | Reason::SignedIn
         | Reason::Permitted
+        | Reason::Trial
         | Reason::NoSession
         | Reason::SessionExpired
         | Reason::BadTarget(_) => &texts.otherwise,

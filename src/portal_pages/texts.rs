@@ -354,6 +354,7 @@ texts! {
         stop_title: Text,
         viewed: Phrase<Organization>,
         viewed_as: Phrase<LoginAndOrganization>,
+        trying: Phrase<Organization>,
         resume: Text,
         ended_title: Text,
         ended: Text,

@@ -1,4 +1,5 @@
-//! Links with which the operator's staff opens the portal (R17, R18), and the end of such a session.
+//! Links with which the operator's staff opens the portal (R17, R18) or tries it, and the end of such a
+//! session.
 //!
 //! A link works once. As with secure links, only a navigation opens it, and a portal user who is
 //! signed in is asked first (R19); the session of a secure link or of staff is replaced at once. A
@@ -68,6 +69,7 @@ struct StopPage<'a> {
 struct Viewed<'a> {
     organization: &'a str,
     login: Option<&'a str>,
+    is_trial: bool,
 }
 
 /// A link that is being opened.
@@ -234,6 +236,7 @@ impl PagesState {
             session: banner.map(|banner| Viewed {
                 organization: banner.organization_name,
                 login: banner.login,
+                is_trial: banner.kind == SessionKind::Trial,
             }),
             admin: self.admin_url.as_deref(),
             csrf: &token.text,

@@ -141,7 +141,8 @@ impl Sender {
             SessionKind::User
             | SessionKind::Staff
             | SessionKind::Impersonation
-            | SessionKind::Token => Self::User,
+            | SessionKind::Token
+            | SessionKind::Trial => Self::User,
         }
     }
 }

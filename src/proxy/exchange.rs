@@ -25,6 +25,7 @@ use super::{headers, tunnel};
 use crate::authz::decision_record::OpenLine;
 use crate::authz::{Action, Activity, Refusal};
 use crate::clock;
+use crate::directory::records::TrialId;
 use crate::directory::{Actor, Change};
 use crate::session::{PortalCookie, SessionLookup};
 use portcullis_http1::RequestHead;
@@ -54,6 +55,9 @@ impl Gateway {
                 Err(error) => return self.unanswered(received, &allowed, &error).await,
             };
         record.answered(response.status());
+        if let Some(trial) = allowed.session.trial() {
+            self.note_in_trial(trial, &allowed, &response, received.now);
+        }
         let watch = waiting.into_watch();
         headers::strip_set_cookies(response.headers_mut());
         if !self.portal_cookies.is_empty() {
@@ -97,6 +101,19 @@ impl Gateway {
                 Some(banner) => ReplyBody::WithBanner(banner.insert_into(body)),
             }
         })
+    }
+
+    /// Notes the portal's response to a request in a trial.
+    fn note_in_trial<B>(
+        &self,
+        trial: &TrialId,
+        allowed: &AllowedRequest,
+        response: &Response<B>,
+        now: Timestamp,
+    ) {
+        let host = self.authz.host(allowed.request.host()).name();
+        let answer = (response.status(), response.headers());
+        self.authz.trial_log().add(trial, (host, &allowed.request), answer, now);
     }
 
     /// Notes the portal's cookies that end with the session (`session.portal_cookies`). A cookie

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::credential::token::TokenHash;
+use crate::directory::records::TrialId;
 use portcullis_policy::SessionKind;
 
 /// What is known about a session of staff besides its [`Subject`](portcullis_policy::Subject).
@@ -14,12 +15,14 @@ pub struct StaffFacts {
     pub organization_name: Arc<str>,
     /// When the session ends, however often it is used.
     pub ends: Timestamp,
+    /// The trial of the portal that it is of.
+    pub trial: Option<TrialId>,
 }
 
 /// What the banner on the portal's pages says about a session of staff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Banner<'a> {
-    /// [`SessionKind::Staff`] or [`SessionKind::Impersonation`].
+    /// [`SessionKind::Staff`], [`SessionKind::Impersonation`] or [`SessionKind::Trial`].
     pub kind: SessionKind,
     /// The organization's id.
     pub organization: &'a str,

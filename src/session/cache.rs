@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::portal_cookie::PortalCookie;
-use super::record::SESSION;
+use super::record::{Lifetime, SESSION};
 use crate::credential::token::TokenHash;
-use crate::directory::records::StaffMember;
+use crate::directory::records::{StaffMember, TrialSession};
 use crate::directory::{OrganizationId, UserId};
 use portcullis_policy::SessionKind;
 use portcullis_store::StoreError;
@@ -35,11 +36,24 @@ pub(super) struct Cached {
     pub(super) last_seen: AtomicI64,
     pub(super) last_saved: AtomicI64,
     pub(super) portal_cookies: Box<[PortalCookie]>,
-    /// Who of the operator's staff started it.
-    pub(super) staff: Option<Box<StaffMember>>,
+    /// More about a session of the operator's staff.
+    pub(super) staff: Option<Box<CachedStaff>>,
+}
+
+/// Who of the operator's staff started a session, and the trial that it is of.
+#[derive(Debug)]
+pub(super) struct CachedStaff {
+    pub(super) member: StaffMember,
+    pub(super) trial: Option<TrialSession>,
 }
 
 impl Cached {
+    /// What decides how long it lasts, if it was created then.
+    pub(super) fn lifetime(&self, created: Timestamp) -> Lifetime {
+        let trial = self.staff.as_ref().and_then(|staff| staff.trial.as_ref());
+        Lifetime::new(self.kind, created, trial.map(|trial| trial.ends))
+    }
+
     /// When the session started and was last used, in milliseconds since the epoch.
     pub(super) fn times(&self) -> [i64; 2] {
         [&self.created, &self.last_seen].map(|time| time.load(Ordering::Relaxed))

@@ -45,7 +45,8 @@ impl Sessions {
         let mut of_staff = Vec::new();
         let may_end = |kind: Kind| matches!(kind, kind::ADMINISTRATOR | kind::API_TOKEN);
         if dry.overlay.differences().await.iter().any(|difference| may_end(difference.kind)) {
-            of_staff = [SessionKind::Staff, SessionKind::Impersonation].to_vec();
+            of_staff =
+                [SessionKind::Staff, SessionKind::Impersonation, SessionKind::Trial].to_vec();
         }
         let users = consequences.users.iter().cloned().map(SessionFilter::User);
         let links = consequences.links.iter().filter(|link| LinkChange::ends_sessions(link));

@@ -205,7 +205,7 @@ impl Sessions {
                 let facts = self.directory.organization(&session.organization).await?;
                 facts.and_then(|facts| subject::of_link(&facts, generation, snapshot, valid_until))
             }
-            (SessionKind::Staff | SessionKind::Impersonation, _) => {
+            (SessionKind::Staff | SessionKind::Impersonation | SessionKind::Trial, _) => {
                 let of_staff = OfStaff::of_record(session);
                 let found = self.staff_subject(of_staff, snapshot, valid_until, now).await?;
                 found.map(|(subject, ..)| subject)

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::banner::{Banner, StaffFacts};
 use super::cache::Cached;
 use super::last_use::no_later;
-use super::record::Lifetime;
 use super::sessions::Sessions;
 use super::subject;
 use crate::credential::token::TokenHash;
+use crate::directory::records::TrialId;
 use crate::directory::{Disclosed, Snapshot};
 use crate::web::cookie;
 use portcullis_policy::{SessionKind, Subject};
@@ -67,6 +67,15 @@ impl SessionLookup {
         match self {
             Self::Found { disclosed, .. } => disclosed.as_deref(),
             Self::Missing(_) => None,
+        }
+    }
+
+    /// The trial of the portal that the live session is of.
+    #[must_use]
+    pub fn trial(&self) -> Option<&TrialId> {
+        match self {
+            Self::Found { staff: Some(facts), .. } => facts.trial.as_ref(),
+            Self::Found { .. } | Self::Missing(_) => None,
         }
     }
 
@@ -163,7 +172,7 @@ impl Sessions {
     ) -> Result<SessionLookup, StoreError> {
         let created = no_later(&session.created, now);
         let seen = no_later(&session.last_seen, now);
-        let valid_until = Lifetime::new(session.kind, created).valid_until(seen, &self.limits);
+        let valid_until = session.lifetime(created).valid_until(seen, &self.limits);
         if valid_until <= now {
             return Ok(SessionLookup::Missing(Absence::Ended));
         }
@@ -200,7 +209,7 @@ impl Sessions {
                 disclosed = discloses.then(|| self.directory.disclosed_of_link(&facts, snapshot));
                 subject
             }
-            (SessionKind::Staff | SessionKind::Impersonation, _) => {
+            (SessionKind::Staff | SessionKind::Impersonation | SessionKind::Trial, _) => {
                 // Boxed because it is rare: otherwise each request's future would have room for it.
                 let of_staff = self.judge_staff((key, session), snapshot, valid_until, now);
                 return Box::pin(of_staff).await;

@@ -78,12 +78,12 @@ impl Sessions {
                 return Ok(Vec::new());
             };
             let session = self.cached(key).await.ok().flatten();
-            let staff = session.as_ref().and_then(|session| session.staff.as_deref());
+            let staff = session.as_ref().and_then(|session| session.staff.as_ref());
             let (change, entry) = match (&session, staff) {
                 (Some(session), Some(staff)) => {
                     let of_staff = OfStaff::of_cached(session);
                     let entry = self.staff_entry(StaffEvent::Stopped, of_staff).await?;
-                    let actor = Actor::Staff(staff.clone());
+                    let actor = Actor::Staff(staff.member.clone());
                     (&Change { actor, ..change.clone() }, Some(entry))
                 }
                 _ => (change, None),

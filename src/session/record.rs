@@ -10,7 +10,8 @@ use super::new_session::NewSession;
 use super::portal_cookie::PortalCookie;
 use crate::config::SessionLimits;
 use crate::credential::token::TokenHash;
-use crate::directory::records::{StaffMember, kind};
+use crate::directory::access::trials::MOST_MINUTES;
+use crate::directory::records::{StaffMember, Trial, TrialSession, kind};
 use crate::directory::{OrganizationId, UserId};
 use portcullis_policy::SessionKind;
 use portcullis_store::{Expect, Key, Kind, Record, StoreError, Write};
@@ -23,6 +24,8 @@ pub(super) const BY_USER: &str = kind::SESSION_USER;
 pub(super) const BY_ORGANIZATION: &str = "organization";
 /// The index of sessions by kind, for those of the operator's staff.
 pub(super) const BY_KIND: &str = "kind";
+/// How long a trial lasts at most, whatever its record says.
+const LONGEST_TRIAL: Duration = Duration::from_mins(MOST_MINUTES as u64);
 /// How many characters of a `User-Agent` are kept.
 const AGENT_LENGTH: usize = 160;
 
@@ -39,6 +42,9 @@ pub(super) struct SessionRecord {
     /// Who of the operator's staff started it; `None` for kinds that are not of staff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) staff: Option<StaffMember>,
+    /// The trial that it is of; `None` for all other kinds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trial: Option<TrialSession>,
     /// The cookies that the portal has set in the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) portal_cookies: Vec<PortalCookie>,
@@ -52,6 +58,7 @@ enum StoredKind {
     Staff,
     Impersonation,
     Token,
+    Trial,
 }
 
 impl From<SessionKind> for StoredKind {
@@ -62,6 +69,7 @@ impl From<SessionKind> for StoredKind {
             SessionKind::Staff => Self::Staff,
             SessionKind::Impersonation => Self::Impersonation,
             SessionKind::Token => Self::Token,
+            SessionKind::Trial => Self::Trial,
         }
     }
 }
@@ -78,6 +86,7 @@ impl SessionRecord {
             address: new.address,
             agent: new.agent.chars().take(AGENT_LENGTH).collect(),
             staff: None,
+            trial: None,
             portal_cookies: Vec::new(),
         }
     }
@@ -109,6 +118,7 @@ impl SessionRecord {
                 .into_iter()
                 .chain([Key::new(BY_ORGANIZATION, self.organization.as_str())])
                 .chain(staff)
+                .chain(self.trial.as_ref().map(|trial| Trial::key(&trial.id)))
                 .collect(),
             ordered: Vec::new(),
         })
@@ -123,7 +133,8 @@ impl SessionRecord {
     }
 
     pub(super) fn lifetime(&self) -> Lifetime {
-        Lifetime { kind: self.kind, created: self.created }
+        let until = self.trial.as_ref().map(|trial| trial.ends);
+        Lifetime { kind: self.kind, created: self.created, until }
     }
 
     /// As [`Lifetime::valid_until`].
@@ -137,11 +148,13 @@ impl SessionRecord {
 pub(super) struct Lifetime {
     kind: StoredKind,
     created: Timestamp,
+    /// When the trial ends that it is of.
+    until: Option<Timestamp>,
 }
 
 impl Lifetime {
-    pub(super) fn new(kind: SessionKind, created: Timestamp) -> Self {
-        Self { kind: kind.into(), created }
+    pub(super) fn new(kind: SessionKind, created: Timestamp, until: Option<Timestamp>) -> Self {
+        Self { kind: kind.into(), created, until }
     }
 
     pub(super) fn kind(self) -> SessionKind {
@@ -151,6 +164,7 @@ impl Lifetime {
             StoredKind::Staff => SessionKind::Staff,
             StoredKind::Impersonation => SessionKind::Impersonation,
             StoredKind::Token => SessionKind::Token,
+            StoredKind::Trial => SessionKind::Trial,
         }
     }
 
@@ -170,8 +184,14 @@ impl Lifetime {
             StoredKind::User | StoredKind::Link | StoredKind::Token => limits.absolute,
             StoredKind::Staff => limits.staff_absolute,
             StoredKind::Impersonation => limits.staff_absolute.min(limits.impersonation),
+            StoredKind::Trial => limits.staff_absolute.min(LONGEST_TRIAL),
         };
-        later(self.created, longest)
+        let end = later(self.created, longest);
+        match self.kind {
+            // Without its trial it has no time at all.
+            StoredKind::Trial => end.min(self.until.unwrap_or(self.created)),
+            _ => end,
+        }
     }
 
     fn is_staff(self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 
-use super::cache::{Cached, SessionCache};
+use super::cache::{Cached, CachedStaff, SessionCache};
 use super::link_quota::LinkQuota;
 use super::record::{SESSION, SessionRecord};
 use crate::config::{LinkLimits, SessionLimits};
@@ -92,7 +92,10 @@ impl Sessions {
                     last_seen: AtomicI64::new(seen),
                     last_saved: AtomicI64::new(seen),
                     portal_cookies: session.portal_cookies.into_boxed_slice(),
-                    staff: session.staff.map(Box::new),
+                    staff: session.staff.map(|member| {
+                        let trial = session.trial;
+                        Box::new(CachedStaff { member, trial })
+                    }),
                 })))
             })
             .await

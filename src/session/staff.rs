@@ -1,5 +1,5 @@
-//! Sessions of the operator's staff in the portal: viewing it as without a sign-in (R17), and acting
-//! as a portal user (R18).
+//! Sessions of the operator's staff in the portal: viewing it as without a sign-in (R17), acting as a
+//! portal user (R18), and trying out what is not closed.
 //!
 //! Such a session is valid only as long as the account or token that asked for it is, with the rights
 //! that it needs, so each request reads those again. Acting as a user, it follows the state and the
@@ -13,11 +13,11 @@ use super::banner::StaffFacts;
 use super::cache::Cached;
 use super::last_use::no_later;
 use super::lookup::{Absence, SessionLookup};
-use super::record::{Lifetime, SessionRecord};
+use super::record::SessionRecord;
 use super::sessions::Sessions;
 use super::subject;
 use crate::credential::token::TokenHash;
-use crate::directory::records::StaffMember;
+use crate::directory::records::{StaffMember, TrialSession};
 use crate::directory::{OrganizationFacts, OrganizationId, Snapshot, UserFacts, UserId};
 use portcullis_policy::{SessionKind, Subject, built_in};
 use portcullis_store::StoreError;
@@ -30,6 +30,7 @@ pub(super) struct OfStaff<'a> {
     pub(super) user: Option<&'a UserId>,
     generation: u64,
     pub(super) staff: Option<&'a StaffMember>,
+    pub(super) trial: Option<&'a TrialSession>,
 }
 
 impl<'a> OfStaff<'a> {
@@ -40,6 +41,7 @@ impl<'a> OfStaff<'a> {
             user: session.user.as_ref(),
             generation: session.generation,
             staff: session.staff.as_ref(),
+            trial: session.trial.as_ref(),
         }
     }
 
@@ -49,7 +51,8 @@ impl<'a> OfStaff<'a> {
             organization: &session.organization,
             user: session.user.as_ref(),
             generation: session.generation,
-            staff: session.staff.as_deref(),
+            staff: session.staff.as_ref().map(|staff| &staff.member),
+            trial: session.staff.as_ref().and_then(|staff| staff.trial.as_ref()),
         }
     }
 }
@@ -76,9 +79,10 @@ impl Sessions {
             None => Some(self.directory.disclosed_of_link(&organization, snapshot)),
         };
         let created = no_later(&session.created, now);
-        let ends = Lifetime::new(session.kind, created).ends(&self.limits);
+        let ends = session.lifetime(created).ends(&self.limits);
+        let trial = of_staff.trial.map(|trial| trial.id.clone());
         let organization_name = Arc::clone(&organization.name);
-        let staff = Some(Box::new(StaffFacts { organization_name, ends }));
+        let staff = Some(Box::new(StaffFacts { organization_name, ends, trial }));
         Ok(SessionLookup::Found { key, subject, disclosed, staff })
     }
 
@@ -91,16 +95,18 @@ impl Sessions {
         valid_until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<Found>, StoreError> {
-        let OfStaff { kind, organization, user, generation, staff } = session;
+        let OfStaff { kind, organization, user, generation, staff, trial } = session;
         let Some(staff) = staff else { return Ok(None) };
-        let impersonates = kind == SessionKind::Impersonation;
+        if trial.is_some() != (kind == SessionKind::Trial) {
+            return Ok(None);
+        }
         let views = self.directory.views();
-        if views.allowed(staff, organization, impersonates, now).await?.is_none() {
+        if views.allowed(staff, organization, kind, now).await?.is_none() {
             return Ok(None);
         }
         let Some(of) = self.directory.organization(organization).await? else { return Ok(None) };
         let (subject, user) = match (kind, user) {
-            (SessionKind::Staff, None) => {
+            (SessionKind::Staff | SessionKind::Trial, None) => {
                 let organization = of.id.shared();
                 let id = built_in::NON_PORTAL;
                 let subject = subject::of_group(id, organization, snapshot, valid_until);

@@ -57,6 +57,9 @@ impl StaffEvent {
             (Self::Opened, SessionKind::Impersonation) => "impersonation.opened",
             (Self::Stopped, SessionKind::Impersonation) => "impersonation.stopped",
             (Self::Expired, SessionKind::Impersonation) => "impersonation.expired",
+            (Self::Opened, SessionKind::Trial) => "trial.opened",
+            (Self::Stopped, SessionKind::Trial) => "trial.stopped",
+            (Self::Expired, SessionKind::Trial) => "trial.expired",
             (Self::Opened, _) => "view.opened",
             (Self::Stopped, _) => "view.stopped",
             (Self::Expired, _) => "view.expired",
@@ -111,6 +114,12 @@ impl Sessions {
             let Some(mut record) = self.of_link(&link, browser, now).await? else {
                 return Ok(None);
             };
+            if let Some(id) = &link.doc.trial {
+                let opening = self.directory.trials().opening(id, now).await?;
+                let Some((trial, opened)) = opening else { return Ok(None) };
+                record.trial = Some(trial);
+                commit.push(opened);
+            }
             let replaced = match browser.replaces {
                 Some(old) => self.replaced(&old, Some(&mut record)).await?,
                 None => None,
@@ -148,15 +157,15 @@ impl Sessions {
         if self.directory.organization(organization).await?.is_none() {
             return Ok(None);
         }
-        let (kind, generation) = match user {
-            None => (SessionKind::Staff, 0),
+        let generation = match user {
+            None => 0,
             Some(user) => match self.directory.user(user).await? {
-                Some(user) => (SessionKind::Impersonation, user.password_generation),
+                Some(user) => user.password_generation,
                 None => return Ok(None),
             },
         };
         let new = NewSession {
-            kind,
+            kind: link.doc.session(),
             organization: organization.clone(),
             user: user.clone(),
             generation,
@@ -175,12 +184,13 @@ impl Sessions {
         event: StaffEvent,
         session: OfStaff<'_>,
     ) -> Result<Occurrence, StoreError> {
-        let OfStaff { kind, organization, user, staff, .. } = session;
+        let OfStaff { kind, organization, user, staff, trial, .. } = session;
         let kind = event.name(kind);
         let of = self.directory.organization(organization).await?;
         let name = of.as_ref().map_or(organization.as_str(), |of| &of.name);
         let after = staff.map(|staff| ("staff".to_owned(), staff.name().into()));
-        let after = Map::from_iter(after);
+        let trial = trial.map(|trial| ("trial".to_owned(), trial.id.as_str().into()));
+        let after = Map::from_iter(after.into_iter().chain(trial));
         let entry = Occurrence::of_organization(kind, organization, name, after);
         let Some(id) = user else { return Ok(entry) };
         let facts = self.directory.user(id).await?;

@@ -19,3 +19,4 @@ mod shipped;
 mod shutdown;
 mod store;
 mod suggest;
+mod trials;

@@ -18,9 +18,12 @@
 //!    (R3), whatever its group has.
 //! 7. A request that is allowed so far is denied if the session may not have the path in another
 //!    reading ([`RefusedReading`]).
+//!
+//! In a trial of the portal, 1 and 6 deny less (`trial`); everything else is the same.
 
 mod outcome;
 mod readings;
+mod trial;
 mod verdict;
 
 use std::sync::Arc;
@@ -34,8 +37,9 @@ pub use self::verdict::RequestFacts;
 use self::outcome::{allow, challenge, deny, deny_for, refuse};
 use self::readings::{Place, refused_reading};
 use self::verdict::{Verdict, judge};
+use super::permission::PermissionSet;
 use super::policy::Policy;
-use super::reading::Unreadable;
+use super::reading::{Spellings, Unreadable};
 use super::reason::Reason;
 use super::request_path::BadTarget;
 use super::route::{NamedBy, PathReading, Route};
@@ -61,6 +65,13 @@ pub fn route_for<'p>(policy: &'p Policy, request: &RequestFacts<'p>) -> Option<&
     Place::of(policy, request).route(request).ok()
 }
 
+/// A route that matches the path of a request, whatever its methods and its query; `None` if no
+/// route does.
+#[must_use]
+pub fn route_of_path<'p>(policy: &'p Policy, request: &RequestFacts<'p>) -> Option<&'p Arc<Route>> {
+    Place::of(policy, request).shape?.routes().first()
+}
+
 fn decide_at(
     place: &Place<'_>,
     policy: &Policy,
@@ -79,6 +90,10 @@ fn decide_at(
     }
     let route = match route {
         Ok(route) => route,
+        Err(_) if trial::is_of(subject) => {
+            let at = (place, spellings.as_ref());
+            return in_trial(at, policy, subject, request, now);
+        }
         Err(reason) => return deny(None, reason),
     };
     if route.query().is_some() && spellings.as_ref().is_some_and(|other| other.may_end_early) {
@@ -97,12 +112,50 @@ fn decide_at(
             });
             match refused {
                 None => allow(route, granted, reason),
-                Some(reading) => deny_for(route, reading),
+                Some(reading) => deny_for(Some(route), reading),
             }
         }
         Verdict::Challenge(reason) => challenge(route, reason),
         Verdict::Deny(reason) => deny(Some(route), reason),
         Verdict::Refuse(reason) => refuse(route, reason),
+    }
+}
+
+/// Decides about a request of a trial that no route is for.
+fn in_trial(
+    (place, spellings): (&Place<'_>, Option<&Spellings<'_>>),
+    policy: &Policy,
+    subject: Option<&Subject>,
+    request: &RequestFacts<'_>,
+    now: Timestamp,
+) -> Decision {
+    if let (Some(shape), Err(reason)) = (place.shape, place.route(request)) {
+        if shape.routes().iter().any(|route| shape.excludes(route, place.path)) {
+            return deny(None, Reason::NoRoute);
+        }
+        let may_end_early = spellings.is_some_and(|other| other.may_end_early);
+        if may_end_early && shape.routes().iter().any(|route| route.query().is_some()) {
+            return deny(None, Reason::AmbiguousPath);
+        }
+        let path = PathReading::Itself(place.path);
+        if let Some(reason) = trial::closed_by(shape, reason, path, (policy, subject, request, now))
+        {
+            return deny(None, reason);
+        }
+    }
+    let route = policy.route_of_trials();
+    match judge(policy, subject, request, (route, |_: &Subject| true), now) {
+        Verdict::Allow(..) => {
+            let refused = spellings.and_then(|spellings| {
+                refused_reading(policy, subject, request, (spellings, route), now)
+            });
+            match refused {
+                None => allow(route, PermissionSet::EMPTY, Reason::Trial),
+                Some(reading) => deny_for(None, reading),
+            }
+        }
+        Verdict::Challenge(reason) => challenge(route, reason),
+        Verdict::Deny(reason) | Verdict::Refuse(reason) => deny(None, reason),
     }
 }
 

@@ -89,6 +89,7 @@ mod twin;
 
 pub use decision::{
     Decision, Denial, Permit, Redirection, RefusedReading, RequestFacts, Step, decide, route_for,
+    route_of_path,
 };
 pub use expectation::{As, Expectation};
 pub use group::{BadGroupId, GroupSeed, built_in, group_id};
@@ -111,5 +112,7 @@ pub use request_path::{BadTarget, RequestTarget};
 pub use route::{Access, MethodSet, Requirement, Route};
 pub use similar::{did_you_mean, is_similar};
 pub use subject::{SessionKind, Subject};
-pub use suggestion::{Observations, Observed, Seen, Suggestion};
+pub use suggestion::{
+    Observations, Observed, Proposal, Seen, SeenRequest, Suggestion, example_of, folded_path,
+};
 pub use twin::Twin;

@@ -208,6 +208,7 @@ impl Policy {
             seeds,
             routes: compiled,
             router,
+            route_of_trials: Arc::new(Route::of_trials()),
             method_overrides,
             expectations: asked,
         })

@@ -17,6 +17,8 @@ pub struct Policy {
     pub(super) seeds: Vec<GroupSeed>,
     pub(super) routes: Vec<Arc<Route>>,
     pub(super) router: Router,
+    /// Of requests in a trial that none of the routes is for.
+    pub(super) route_of_trials: Arc<Route>,
     /// Those of the routes, each once.
     pub(super) method_overrides: Vec<MethodOverride>,
     pub(super) expectations: Vec<Expectation>,
@@ -33,6 +35,11 @@ impl Policy {
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// The route of requests in a trial of the portal that none of the routes is for.
+    pub(super) fn route_of_trials(&self) -> &Arc<Route> {
+        &self.route_of_trials
     }
 
     /// The routes, by host and path.

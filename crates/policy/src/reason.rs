@@ -11,6 +11,9 @@ pub enum Reason {
     SignedIn,
     /// Allowed: the session has the required permissions.
     Permitted,
+    /// Allowed in a trial of the portal only: what is required is missing, or no route is for the
+    /// request.
+    Trial,
     /// Sign in: there is no session.
     NoSession,
     /// Sign in: the session has expired.
@@ -49,10 +52,11 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, except those of [`BadTarget::ALL`].
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Public,
         Self::SignedIn,
         Self::Permitted,
+        Self::Trial,
         Self::NoSession,
         Self::SessionExpired,
         Self::NoRoute,
@@ -78,6 +82,7 @@ impl Reason {
             Self::Public => "public",
             Self::SignedIn => "signed-in",
             Self::Permitted => "permitted",
+            Self::Trial => "trial",
             Self::NoSession => "no-session",
             Self::SessionExpired => "session-expired",
             Self::NoRoute => "no-route",

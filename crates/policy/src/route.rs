@@ -4,6 +4,7 @@ mod compile;
 mod limits;
 mod requests;
 mod sections;
+mod trial;
 mod upstream;
 
 use std::borrow::Cow;

@@ -21,23 +21,34 @@ pub enum SessionKind {
     Impersonation,
     /// A program presented a token of a portal user.
     Token,
+    /// A member of the operator's staff tries the portal out, to find out which requests it has.
+    Trial,
 }
 
 impl SessionKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::User, Self::Link, Self::Staff, Self::Impersonation, Self::Token];
+    pub const ALL: [Self; 6] =
+        [Self::User, Self::Link, Self::Staff, Self::Impersonation, Self::Token, Self::Trial];
 
     /// Whether a member of the operator's staff has started it.
     #[must_use]
     pub const fn is_staff(self) -> bool {
-        matches!(self, Self::Staff | Self::Impersonation)
+        matches!(self, Self::Staff | Self::Impersonation | Self::Trial)
     }
 
     /// The kind with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The name that the portal gets: a trial is a view to it.
+    #[must_use]
+    pub const fn name_for_portal(self) -> &'static str {
+        match self {
+            Self::Trial => Self::Staff.name(),
+            kind => kind.name(),
+        }
     }
 
     /// The stable name.
@@ -49,6 +60,7 @@ impl SessionKind {
             Self::Staff => "staff",
             Self::Impersonation => "impersonation",
             Self::Token => "token",
+            Self::Trial => "trial",
         }
     }
 }
@@ -129,7 +141,7 @@ impl Subject {
     #[must_use]
     pub fn held(&self, catalogue: &Catalogue) -> PermissionSet {
         match self.kind {
-            SessionKind::Link | SessionKind::Staff => {
+            SessionKind::Link | SessionKind::Staff | SessionKind::Trial => {
                 self.granted.intersection(catalogue.without_identity())
             }
             SessionKind::User | SessionKind::Impersonation | SessionKind::Token => self.granted,

@@ -9,7 +9,9 @@
 //! Memory is bounded: by the number of nodes in the tree of segments (`tree`), and in each node by
 //! what is counted of it (`seen`). A tree with too many nodes is cut at a lower depth.
 
+mod folded;
 mod pattern;
+mod proposal;
 mod seen;
 mod segment;
 mod tree;
@@ -19,6 +21,8 @@ use std::fmt::Write as _;
 
 use http::Method;
 
+pub use self::folded::{example_of, folded_path};
+pub use self::proposal::{Proposal, SeenRequest};
 pub use self::seen::{Observed, Seen};
 
 use self::pattern::Pattern;
@@ -104,6 +108,11 @@ impl Suggestion {
     /// The route, as it is written in `routes.toml`, with what was seen as a comment.
     #[must_use]
     pub fn to_toml(&self) -> String {
+        self.to_toml_with("")
+    }
+
+    /// The same, with lines before the one that closes it.
+    fn to_toml_with(&self, comment: &str) -> String {
         let methods: Vec<_> = self.methods().iter().map(|method| quoted(method)).collect();
         let mut text = format!(
             "# {}\n[[route]]\nname = {}\nmethods = [{}]\npath = {}\n",
@@ -118,6 +127,7 @@ impl Suggestion {
         if self.seen.websocket() {
             text.push_str("websocket = true\n");
         }
+        text.push_str(comment);
         text.push_str("access = \"deny\"\n");
         text
     }

@@ -46,7 +46,7 @@ pub(super) const SUBJECTS: &[(&str, &str)] = &[
     ("lockouts", "Logins and addresses that are locked after failed sign-ins."),
     ("mail", "Emails that are waiting, were sent or have failed."),
     ("organizations", "Organizations, and their secure links."),
-    ("policy", "The permissions and routes of the policy files."),
+    ("policy", "The permissions and routes of the policy files, and trials of the portal."),
     ("preferences", "What applies to all organizations, such as the default group."),
     ("probes", "Checks by load balancers and orchestrators. They require no token."),
     ("session", "The session of the caller: signing in and out."),

@@ -21,6 +21,7 @@ struct World {
     administrator: String,
     api_token: String,
     job: String,
+    trial: String,
 }
 
 const ORGANIZATIONS: [&str; 2] = ["acme", "globex"];
@@ -53,7 +54,9 @@ impl World {
             "apply_to": "organizations", "organizations": "all", "action": "disable",
         });
         let job = bench.post("/api/v1/bulk", bulk).await.id();
-        Self { bench, ids, administrator, api_token, job }
+        let new = json!({ "organization": "acme", "reason": "x" });
+        let trial = bench.post("/api/v1/policy/trials", new).await.id();
+        Self { bench, ids, administrator, api_token, job, trial }
     }
 
     /// The path of a record of an organization. What a request may remove is made for it.
@@ -76,6 +79,7 @@ impl World {
             "administrators" => self.administrator.clone(),
             "tokens" => self.api_token.clone(),
             "jobs" => self.job.clone(),
+            "policy" => self.trial.clone(),
             _ => String::new(),
         };
         let path = declared.replace("{id}", &id).replace("{end_user}", end_user);

@@ -9,9 +9,10 @@ use crate::admin::{Access, routes};
 
 /// Writes that are not to a record with a version: they create a record, or concern sessions,
 /// lockouts, or the gateway.
-const WITHOUT_VERSION: [&str; 26] = [
+const WITHOUT_VERSION: [&str; 28] = [
     "DELETE /api/v1/lockouts",
     "DELETE /api/v1/lockouts/{id}",
+    "DELETE /api/v1/policy/trials/{id}",
     "DELETE /api/v1/session",
     "DELETE /api/v1/sessions",
     "DELETE /api/v1/sessions/{id}",
@@ -28,6 +29,7 @@ const WITHOUT_VERSION: [&str; 26] = [
     "POST /api/v1/organizations",
     "POST /api/v1/organizations/{id}/end-users",
     "POST /api/v1/policy/reload",
+    "POST /api/v1/policy/trials",
     "POST /api/v1/session",
     "POST /api/v1/session/password",
     "POST /api/v1/tokens",

@@ -3,6 +3,8 @@
 //!
 //! Names are compared and recorded as they came, without being decoded.
 
+use std::collections::BTreeSet;
+
 /// Names in a line.
 const MOST_NAMES: usize = 16;
 /// Parameters that are looked at.
@@ -48,6 +50,14 @@ pub(super) fn write(line: &mut Vec<u8>, query: &str) {
     if before == b"," {
         line.push(b']');
     }
+}
+
+/// The names, each once, for a record of many requests.
+pub(in crate::authz) fn of(query: &str) -> BTreeSet<String> {
+    let parameters = query.split(['&', ';']).filter(|parameter| !parameter.is_empty());
+    let names = parameters.take(MOST_PARAMETERS).map(Name::of);
+    let names = names.map(|name| format!("{}{}", name.text, if name.is_list { "[]" } else { "" }));
+    names.collect::<BTreeSet<_>>().into_iter().take(MOST_NAMES).collect()
 }
 
 impl<'q> Name<'q> {

@@ -1,13 +1,14 @@
 //! Two examples for each command.
 
 mod organizations;
+mod policy;
 
 /// A command, with its examples.
 type Examples = (&'static str, [&'static str; 2]);
 
 /// The commands without subcommands, with their examples.
 pub(in crate::cli) fn examples() -> impl Iterator<Item = &'static Examples> {
-    OTHERS.iter().chain(organizations::ALL)
+    OTHERS.iter().chain(organizations::ALL).chain(policy::ALL)
 }
 
 const OTHERS: &[Examples] = &[
@@ -327,14 +328,6 @@ const OTHERS: &[Examples] = &[
         [
             "portcullis audit verify --against checkpoint.txt",
             "portcullis audit verify --file audit.jsonl --key audit.pub",
-        ],
-    ),
-    ("policy reload", ["portcullis policy reload", "portcullis policy reload --json"]),
-    (
-        "policy suggest",
-        [
-            "portcullis policy suggest decisions.log",
-            "journalctl -u portcullis -o cat | portcullis policy suggest -",
         ],
     ),
     ("permissions", ["portcullis permissions", "portcullis permissions --json"]),

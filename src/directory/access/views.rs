@@ -21,10 +21,11 @@ use crate::directory::records::{
     Rights, StaffMember, Stored, User, UserId, ViewLink, ViewLinkId, present, put, retry,
 };
 use crate::directory::state::UserFacts;
+use portcullis_policy::SessionKind;
 use portcullis_store::{CommitError, Expect, StoreError, Write};
 
 /// How long a link can be opened.
-const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a link opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +76,8 @@ impl Views {
             let doc = ViewLink {
                 organization,
                 user,
-                staff: self.member(&change.actor).await?,
+                trial: None,
+                staff: self.member(&change.actor, Authority::Support).await?,
                 reason: reason.clone(),
                 created: change.at,
                 expires,
@@ -103,13 +105,14 @@ impl Views {
     ) -> Result<Option<(Stored<ViewLink>, Vec<Write>)>, StoreError> {
         let id = ViewLinkId::from(token.to_string());
         let Some(link) = self.core.whole().get::<ViewLink>(&id).await? else { return Ok(None) };
-        let ViewLink { organization, user, staff, expires, created, .. } = &link.doc;
+        let ViewLink { organization, staff, expires, created, .. } = &link.doc;
         let is_parked = self.core.snapshot().parked(organization.as_str()).is_some();
         // Long before it was created, the clock has been set back.
         if is_parked || *expires <= now || created.duration_since(now) > LIFETIME {
             return Ok(None);
         }
-        let Some(mut conditions) = self.allowed(staff, organization, user.is_some(), now).await?
+        let Some(mut conditions) =
+            self.allowed(staff, organization, link.doc.session(), now).await?
         else {
             return Ok(None);
         };
@@ -123,8 +126,8 @@ impl Views {
         Ok(Some((link, conditions)))
     }
 
-    /// The conditions under which a member of staff may have a session in an organization's portal;
-    /// `None` if they may not now: the account or token has ended, or lacks a right.
+    /// The conditions under which a member of staff may have a session of this kind in an
+    /// organization's portal; `None` if they may not now: the account or token has ended, or lacks a right.
     ///
     /// The end of an administrator's session at the admin listener by time does not matter, because
     /// sessions in the portal last longer (R20). Signing out there ends those in the same commit.
@@ -135,7 +138,7 @@ impl Views {
         &self,
         staff: &StaffMember,
         organization: &OrganizationId,
-        impersonates: bool,
+        kind: SessionKind,
         now: Timestamp,
     ) -> Result<Option<Vec<Write>>, StoreError> {
         let reader = self.core.whole();
@@ -156,10 +159,15 @@ impl Views {
                 (of.doc.rights(), of.require())
             }
         };
-        let Rights { role, scope, impersonate } = rights;
-        let is_allowed = Authority::Support.includes(role)
-            && scope.includes(organization.as_str())
-            && (impersonate || !impersonates);
+        let Rights { role, scope, impersonate } = &rights;
+        let is_allowed = match kind {
+            SessionKind::Trial => rights.over_gateway(Authority::Manage),
+            _ => {
+                Authority::Support.includes(*role)
+                    && scope.includes(organization.as_str())
+                    && (*impersonate || kind != SessionKind::Impersonation)
+            }
+        };
         Ok(is_allowed.then(|| vec![condition]))
     }
 
@@ -221,7 +229,11 @@ impl Views {
     }
 
     /// The member of staff who makes a change.
-    async fn member(&self, actor: &Actor) -> Result<StaffMember, DirectoryError> {
+    pub(super) async fn member(
+        &self,
+        actor: &Actor,
+        authority: Authority,
+    ) -> Result<StaffMember, DirectoryError> {
         let generation = match actor {
             Actor::Administrator { id, .. } => {
                 let of = self.core.whole().get::<Administrator>(id).await?;
@@ -229,13 +241,13 @@ impl Views {
             }
             _ => 0,
         };
-        let role = Authority::Support.least();
+        let role = authority.least();
         actor.staff_member(generation).ok_or(DirectoryError::Escalation { role })
     }
 }
 
 /// Checks that the portal is not closed for an organization; it is closed for staff too.
-fn not_parked(organization: &Stored<Organization>) -> Result<(), Refusal> {
+pub(super) fn not_parked(organization: &Stored<Organization>) -> Result<(), Refusal> {
     match organization.doc.parked {
         Some(_) => Err(Refusal::OrganizationParked { organization: organization.id.to_string() }),
         None => Ok(()),

@@ -51,7 +51,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 44] = [
+pub const OTHER_KINDS: [&str; 48] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -78,6 +78,10 @@ pub const OTHER_KINDS: [&str; 44] = [
     "impersonation.opened",
     "impersonation.stopped",
     "impersonation.expired",
+    "trial.requested",
+    "trial.opened",
+    "trial.stopped",
+    "trial.expired",
     "policy.reloaded",
     "job.queued",
     "job.finished",

@@ -152,6 +152,10 @@ ids! {
     UserTokenId;
     /// The id of a link that opens the portal for staff: the hash of its token.
     ViewLinkId;
+    /// The id of a trial of the portal.
+    TrialId;
+    /// The id of what was seen of some requests in a trial.
+    TrialRowId;
     /// The id of a job.
     JobId;
     /// The id of a part of a job's plan or report.

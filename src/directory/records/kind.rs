@@ -32,6 +32,10 @@ pub const SESSION_USER: &str = "user";
 pub const ENDED_SESSION: Kind = Kind::new("ended_session");
 /// A one-time link that opens the portal for the operator's staff, by the hash of its token.
 pub const VIEW_LINK: Kind = Kind::new("view_link");
+/// A trial of the portal by the operator's staff.
+pub const TRIAL: Kind = Kind::new("trial");
+/// What was seen of some requests in a trial.
+pub const TRIAL_ROW: Kind = Kind::new("trial_row");
 /// A mail to a portal user, waiting or completed.
 pub const MAIL: Kind = Kind::new("letter");
 /// A refused request of a session, by its number.

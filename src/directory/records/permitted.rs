@@ -104,7 +104,7 @@ impl Written<'_> {
     /// What the write requires. A kind that is not named here may be written by owners only.
     fn authority(&self) -> Authority {
         match self.kind {
-            kind::ORGANIZATION | kind::END_USER | kind::GROUP | kind::PREFERENCES => {
+            kind::ORGANIZATION | kind::END_USER | kind::GROUP | kind::PREFERENCES | kind::TRIAL => {
                 Authority::Manage
             }
             kind::USER => self.authority_over_user(),

@@ -23,10 +23,11 @@ const FORGOT: &str = "/.portcullis/password/forgot";
 
 /// Kinds that take half an hour or more, an email that waits, another store, or a job that is stopped in
 /// time.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 10] = [
     "audit.expired",
     "view.expired",
     "impersonation.expired",
+    "trial.expired",
     "mail.retried",
     "store.accepted-older",
     "store.created",
@@ -192,6 +193,7 @@ impl Story {
         let ways = [
             ("views", json!({ "organization": acme, "reason": "Ticket 7" })),
             ("impersonations", json!({ "user": anna, "reason": "Ticket 8" })),
+            ("policy/trials", json!({ "organization": acme, "reason": "Ticket 9" })),
         ];
         for (path, body) in ways {
             let link = admin.post(&format!("/api/v1/{path}"), body).await.ok();

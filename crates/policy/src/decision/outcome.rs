@@ -36,10 +36,16 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The route that allows it.
+    /// The route that allows it. In a trial of the portal it may be one that no file has.
     #[must_use]
     pub fn route(&self) -> &Arc<Route> {
         &self.route
+    }
+
+    /// The route that the request is for; `None` in a trial of the portal, if it is for none.
+    #[must_use]
+    pub fn written_route(&self) -> Option<&Arc<Route>> {
+        Some(&self.route).filter(|route| !route.is_of_trials())
     }
 
     /// The permissions that the route names and the person has.
@@ -147,8 +153,8 @@ impl Decision {
     #[must_use]
     pub fn route(&self) -> Option<&Arc<Route>> {
         match self {
-            Self::Allow(permit) => Some(&permit.route),
-            Self::Challenge(step) => Some(&step.route),
+            Self::Allow(permit) => permit.written_route(),
+            Self::Challenge(step) => Some(&step.route).filter(|route| !route.is_of_trials()),
             Self::Deny(denial) => denial.route.as_ref(),
             Self::Redirect(redirection) => Some(&redirection.route),
             Self::Malformed(_) => None,
@@ -190,10 +196,11 @@ pub(super) fn deny(route: Option<&Arc<Route>>, reason: Reason) -> Decision {
     Decision::Deny(Denial { route, reason, reading: None, on_public_path: false })
 }
 
-/// Denies a request that the route would allow, because of another reading of the path.
-pub(super) fn deny_for(route: &Arc<Route>, reading: RefusedReading) -> Decision {
+/// Denies a request that the route, or a trial of the portal, would allow, because of another reading
+/// of the path.
+pub(super) fn deny_for(route: Option<&Arc<Route>>, reading: RefusedReading) -> Decision {
     Decision::Deny(Denial {
-        route: Some(Arc::clone(route)),
+        route: route.map(Arc::clone),
         reason: Reason::AmbiguousPath,
         reading: Some(Box::new(reading)),
         on_public_path: false,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::trial;
 use super::verdict::{RequestFacts, Verdict, judge};
 use crate::policy::Policy;
 use crate::reading::{Matched, Part, Reading, Readings, Spellings, Unreadable};
@@ -163,8 +164,14 @@ impl Asked<'_> {
         let Self { policy, request, .. } = self;
         let each = |shape: &Shape, readings: Readings| {
             let refused = |route, reason| RefusedReading { readings, route, reason };
-            let route = request.route(shape).map_err(|reason| refused(None, reason))?;
             let enabled = policy.router().readings();
+            let route = match request.route(shape) {
+                Ok(route) => route,
+                Err(reason) => {
+                    let closed = self.without_route(shape, reason, parts)?;
+                    return closed.map_or(Ok(()), |reason| Err(refused(None, reason)));
+                }
+            };
             if let Some(by) = shape.excluding_reading(route, parts, enabled)? {
                 let readings = readings.and(by);
                 return Err(RefusedReading { readings, route: None, reason: Reason::NoRoute });
@@ -172,11 +179,33 @@ impl Asked<'_> {
             self.judge(route, parts).map_err(|(route, reason)| refused(route, reason))
         };
         let complete = policy.router().each_twin(request.host, (parts, by), visits, each)?;
-        if complete || by.may_lack_a_route() {
+        if complete || by.may_lack_a_route() || trial::is_of(self.subject) {
             Ok(())
         } else {
             Err(RefusedReading { readings: by, route: None, reason: Reason::NoRoute })
         }
+    }
+
+    /// Why a path is closed that has routes in this reading, none of which is for the request.
+    fn without_route(
+        &self,
+        shape: &Shape,
+        reason: Reason,
+        parts: &[&Part<'_>],
+    ) -> Result<Option<Reason>, RefusedReading> {
+        let Self { policy, request, subject, now, .. } = self;
+        if !trial::is_of(*subject) {
+            return Ok(Some(reason));
+        }
+        let enabled = policy.router().readings();
+        for route in shape.routes() {
+            if shape.excluding_reading(route, parts, enabled)?.is_some() {
+                return Ok(Some(Reason::NoRoute));
+            }
+        }
+        let path = PathReading::Other(parts, enabled);
+        let asked = (*policy, *subject, *request, *now);
+        Ok(trial::closed_by(shape, reason, path, asked))
     }
 
     fn judge(

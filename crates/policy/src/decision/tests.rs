@@ -392,6 +392,8 @@ fn every_reason_occurs_and_has_a_unique_name() {
     let parked = Subject { parked: Some(Arc::from("Moved")), ..disabled };
     reached.insert(ask(&policy, Some(&parked), "GET /").reason());
     reached.insert(of_staff(SessionKind::Staff));
+    let trial = Subject { kind: SessionKind::Trial, ..subject(&policy, "limited") };
+    reached.insert(ask(&policy, Some(&trial), "GET /nowhere").reason());
     assert_eq!(reached, HashSet::from(Reason::ALL));
     let names: HashSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     assert_eq!(names.len(), Reason::ALL.len());
@@ -561,6 +563,7 @@ fn a_redirect_has_the_location_of_the_route() {
 }
 
 mod readings;
+mod trial;
 
 #[test]
 fn r18_a_route_that_refuses_staff_is_open_to_users_only() {

@@ -28,8 +28,12 @@ pub struct Observed<'a> {
     pub websocket: bool,
     /// The status of the portal's response.
     pub status: Option<u16>,
+    /// What the portal's response was: `page`, `asset` or the like.
+    pub content: Option<&'a str>,
     /// A text that identifies its sender; `None` without a session.
     pub sender: Option<&'a str>,
+    /// How many such requests there were.
+    pub requests: u64,
 }
 
 /// What was seen of the requests that a suggested route is for.
@@ -40,6 +44,7 @@ pub struct Seen {
     query: BTreeSet<Box<str>>,
     websocket: bool,
     statuses: BTreeMap<u16, u64>,
+    contents: BTreeSet<Box<str>>,
     /// Hashes, at most [`MOST_SENDERS`].
     senders: HashSet<u64>,
 }
@@ -80,12 +85,12 @@ impl Seen {
 
     pub(super) fn add(&mut self, method: &Method, request: &Observed<'_>) {
         match self.methods.get_mut(method.as_str()) {
-            Some(count) => *count += 1,
+            Some(count) => *count += request.requests,
             None => {
-                self.methods.insert(method.as_str().into(), 1);
+                self.methods.insert(method.as_str().into(), request.requests);
             }
         }
-        self.requests += 1;
+        self.requests += request.requests;
         self.websocket |= request.websocket;
         for name in request.query.iter().filter(|name| is_printable(name)) {
             if self.query.len() < MOST_NAMES && !self.query.contains(*name) {
@@ -93,7 +98,13 @@ impl Seen {
             }
         }
         if let Some(status) = request.status {
-            self.count_status(status, 1);
+            self.count_status(status, request.requests);
+        }
+        if let Some(content) = request.content
+            && self.contents.len() < MOST_NAMES
+            && !self.contents.contains(content)
+        {
+            self.contents.insert(content.into());
         }
         if let Some(sender) = request.sender
             && self.senders.len() < MOST_SENDERS
@@ -117,6 +128,11 @@ impl Seen {
         self.websocket |= other.websocket;
         for (status, count) in other.statuses {
             self.count_status(status, count);
+        }
+        for content in other.contents {
+            if self.contents.len() < MOST_NAMES {
+                self.contents.insert(content);
+            }
         }
         for sender in other.senders {
             if self.senders.len() < MOST_SENDERS {
@@ -155,6 +171,9 @@ impl fmt::Display for Seen {
             let statuses =
                 self.statuses().map(|(status, count)| counted((status.to_string(), count)));
             write!(f, "; status {}", list(statuses.collect()))?;
+        }
+        if !self.contents.is_empty() {
+            write!(f, "; {}", list(self.contents.iter().map(|name| name.to_string()).collect()))?;
         }
         if !self.query.is_empty() {
             write!(f, "; query {}", list(self.query().map(str::to_owned).collect()))?;

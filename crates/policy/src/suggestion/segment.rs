@@ -55,8 +55,18 @@ fn is_of_files(extension: &str) -> bool {
 pub(super) fn may_be_literal(segment: &str) -> bool {
     segment.len() <= LONGEST_LITERAL
         && segment != RESERVED.trim_matches('/')
+        && !is_date(segment)
         && !segment.split(|c: char| !c.is_ascii_alphanumeric()).any(looks_random)
         && RequestTarget::parse(&format!("/{segment}")).is_ok_and(|target| target.strict().is_ok())
+}
+
+/// Whether a segment is a date such as `2026-01-31` or `2026-01`.
+pub(super) fn is_date(segment: &str) -> bool {
+    let mut parts = segment.split('-');
+    let mut next = |length: usize| parts.next().is_some_and(|p| p.len() == length && is_int(p));
+    let (year, month) = (next(4), next(2));
+    let day = segment.len() == "2026-01".len() || next(2);
+    year && month && day && parts.next().is_none()
 }
 
 /// Whether a part of letters and digits looks like an identifier or a token.
@@ -94,7 +104,9 @@ mod tests {
 
     #[test]
     fn names_are_literals_and_random_values_are_not() {
-        for name in ["tickets", "wp-content", "2024-report", "jquery-3.7.1.min.js", "caf%C3%A9"] {
+        for name in
+            ["tickets", "wp-content", "2024-report", "2024-1", "jquery-3.7.1.min.js", "caf%C3%A9"]
+        {
             assert!(may_be_literal(name), "{name}");
         }
         for name in ["%7B*rest%7D", "*", "a%5B%5D", "administration", "oauth2callback"] {
@@ -105,6 +117,8 @@ mod tests {
             "q7w8e9r0t1y2u3",
             "main.5f3a9c1e7b2d.js",
             ".portcullis",
+            "2026-01-31",
+            "2026-01",
             "a;b",
             "%20a",
             "a%2Fb",

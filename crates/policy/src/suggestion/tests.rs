@@ -11,7 +11,16 @@ fn get(path: &str) -> Observed<'_> {
 }
 
 fn request<'a>(method: &'a str, path: &'a str) -> Observed<'a> {
-    Observed { method, path, query: &[], websocket: false, status: None, sender: None }
+    Observed {
+        method,
+        path,
+        query: &[],
+        websocket: false,
+        status: None,
+        content: None,
+        sender: None,
+        requests: 1,
+    }
 }
 
 fn suggest<'a>(requests: impl IntoIterator<Item = Observed<'a>>) -> Vec<Suggestion> {
