@@ -61,6 +61,7 @@ mod opening;
 mod parallel;
 mod recent;
 mod rekey;
+mod replaced;
 mod rescue;
 mod search;
 mod shared;

@@ -13,6 +13,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
+use super::replaced::{Entries, Replaced};
+
 /// The most ids in a block.
 pub(super) const SIZE: usize = 16;
 
@@ -24,9 +26,6 @@ pub(super) const fn batch_of(number: u64) -> u64 {
     number - number % BATCH
 }
 
-/// Sled keys with their new values; `None` removes the key.
-pub(super) type Entries = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
-
 /// Which ids get (`true`) or lose an index key, by the prefix of the key.
 #[derive(Debug, Default)]
 pub(super) struct IndexChanges(BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, bool>>);
@@ -35,7 +34,10 @@ impl IndexChanges {
     /// Notes that the record `id` gets the key with this prefix, or loses it if it has it. What it
     /// loses and gets does not change.
     pub(super) fn set(&mut self, prefix: &[u8], id: &[u8], present: bool) {
-        let ids = self.0.entry(prefix.to_vec()).or_default();
+        if !self.0.contains_key(prefix) {
+            self.0.insert(prefix.to_vec(), BTreeMap::new());
+        }
+        let Some(ids) = self.0.get_mut(prefix) else { return };
         match ids.remove(id) {
             Some(false) if present => {}
             _ => drop(ids.insert(id.to_vec(), present)),
@@ -64,36 +66,68 @@ impl IndexChanges {
     pub(super) fn blocks(&self, tree: &sled::Tree) -> sled::Result<Entries> {
         let mut entries = Entries::new();
         for (prefix, changes) in &self.0 {
-            let mut by_block: BTreeMap<Vec<u8>, Touched<'_>> = BTreeMap::new();
+            let mut touched: Option<Touched<'_>> = None;
             for (id, present) in changes {
-                let (place, block) = match block_of(tree, prefix, id)? {
-                    Some((place, block)) => (place.to_vec(), Some(block)),
-                    None => (prefix.clone(), None),
+                let reaches = match &mut touched {
+                    Some(block) => block.reaches(tree, prefix, id)?,
+                    None => false,
                 };
-                let touched =
-                    by_block.entry(place).or_insert(Touched { block, changes: Vec::new() });
-                touched.changes.push((id, *present));
+                if let Some(block) = touched.as_mut().filter(|_| reaches) {
+                    block.changes.push((id, *present));
+                    continue;
+                }
+                let next = Touched::find(tree, prefix, id, *present)?;
+                if let Some(before) = touched.replace(next) {
+                    before.change(prefix, &mut entries);
+                }
             }
-            for (place, touched) in by_block {
-                touched.change(prefix, place, &mut entries);
+            if let Some(last) = touched {
+                last.change(prefix, &mut entries);
             }
         }
         Ok(entries)
     }
 }
 
-/// A block, if it exists, and the ids that get or lose the key there.
+/// A block, and the ids that get or lose the key there.
 struct Touched<'a> {
+    place: Vec<u8>,
+    /// `None` if it does not exist yet.
     block: Option<sled::IVec>,
+    /// The place of the entry after it, once it was looked up; `None` inside if there is none.
+    next: Option<Option<sled::IVec>>,
     changes: Vec<(&'a [u8], bool)>,
 }
 
-impl Touched<'_> {
+impl<'a> Touched<'a> {
+    /// The block that an id belongs to, which gets or loses the key.
+    fn find(tree: &sled::Tree, prefix: &[u8], id: &'a [u8], present: bool) -> sled::Result<Self> {
+        let (place, block) = match block_of(tree, prefix, id)? {
+            Some((place, block)) => (place.to_vec(), Some(block)),
+            None => (prefix.to_vec(), None),
+        };
+        Ok(Self { place, block, next: None, changes: vec![(id, present)] })
+    }
+
+    /// Whether a later id belongs to it, too.
+    fn reaches(&mut self, tree: &sled::Tree, prefix: &[u8], id: &[u8]) -> sled::Result<bool> {
+        let next = match &self.next {
+            Some(next) => next,
+            None => {
+                let later = (Bound::Excluded(self.place.as_slice()), Bound::Unbounded);
+                let next = tree.range::<&[u8], _>(later).keys().next().transpose()?;
+                self.next.insert(next)
+            }
+        };
+        Ok(next.as_deref().and_then(|next| next.strip_prefix(prefix)).is_none_or(|next| id < next))
+    }
+
     /// Changes the ids of the block, and divides it if they are too many.
-    fn change(&self, prefix: &[u8], place: Vec<u8>, entries: &mut Entries) {
-        let mut ids: BTreeSet<&[u8]> = self.block.iter().flat_map(|block| ids(block)).collect();
+    fn change(self, prefix: &[u8], entries: &mut Entries) {
+        let Self { place, block, changes, next: _ } = self;
+        let mut ids: BTreeSet<&[u8]> = block.iter().flat_map(|block| ids(block)).collect();
         let last = ids.last().copied();
-        for (id, present) in &self.changes {
+        for (id, present) in &changes {
             match present {
                 true => ids.insert(id),
                 false => ids.remove(id),
@@ -101,17 +135,21 @@ impl Touched<'_> {
         }
         let ids: Vec<_> = ids.into_iter().collect();
         if ids.is_empty() {
-            entries.insert(place, None);
+            entries.insert(place, Replaced { old: block, new: None });
             return;
         }
         // Numbers grow, so most are added at the end: full blocks are left behind.
-        let first = self.changes.first().map(|(id, _)| *id);
+        let first = changes.first().map(|(id, _)| *id);
         let size = match last.is_none() || first > last {
             true => SIZE,
             false => ids.len().div_ceil(ids.len().div_ceil(SIZE)),
         };
+        // The bounds of the blocks after the first are ids of this block, so they are new.
+        let mut old = block.clone();
         let blocks = divided(prefix, place, &ids, size);
-        entries.extend(blocks.map(|(place, block)| (place, Some(block))));
+        entries.extend(
+            blocks.map(|(place, ids)| (place, Replaced { old: old.take(), new: Some(ids) })),
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::blocks::{IndexChanges, batch_of};
 use super::layout::{self, Stored};
+use super::replaced::{self, Entries, Replaced};
 use crate::{Commit, CommitError, Expect, Key, Kind, StoreError, Write, number_id};
 
 /// For kinds whose records are appended, the number that the next one gets.
@@ -13,8 +14,8 @@ pub(super) type Numbers = BTreeMap<Kind, u64>;
 /// The changes of a commit whose conditions hold.
 #[derive(Debug, Default)]
 pub(super) struct Effect {
-    /// Sled keys with their new values; `None` removes the key. Without index keys.
-    pub(super) entries: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Records, unique and ordered keys.
+    pub(super) entries: Entries,
     /// The index keys that records get or lose.
     pub(super) index: IndexChanges,
     /// By how much the numbers of records with an index key change, by the sled keys of these
@@ -107,6 +108,7 @@ impl Effect {
         let place = layout::record(kind, id);
         let Some(bytes) = state.get(&place).map_err(StoreError::from)? else {
             check(kind, id, expect, None)?;
+            self.entries.insert(place, Replaced::default());
             return Ok(None);
         };
         let old = Stored::decode(kind, id, &bytes)?;
@@ -115,11 +117,22 @@ impl Effect {
             self.count(key, -1);
             match layout::index_parts(key) {
                 Some((prefix, id)) => self.index.set(prefix, id, false),
-                None => drop(self.entries.insert(key.to_vec(), None)),
+                None => drop(self.set(state, key.to_vec(), None)?),
             }
         }
-        self.entries.insert(place, None);
-        Ok(Some(old.version))
+        let version = old.version;
+        self.entries.insert(place, Replaced { old: Some(bytes), new: None });
+        Ok(Some(version))
+    }
+
+    /// Sets the new value of an entry. Returns the one that it had so far.
+    fn set(
+        &mut self,
+        state: &sled::Tree,
+        place: Vec<u8>,
+        new: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        replaced::set(&mut self.entries, state, place, new).map_err(StoreError::from)
     }
 
     fn put(
@@ -134,15 +147,10 @@ impl Effect {
         let mut keys = Vec::with_capacity(unique.len() + index.len() + ordered.len());
         for key in unique {
             let place = layout::unique(kind, key);
-            let taken = match self.entries.get(&place) {
-                Some(None) => false,
-                Some(Some(owner)) => owner != id.as_bytes(),
-                None => state.contains_key(&place).map_err(StoreError::from)?,
-            };
-            if taken {
+            let owner = self.set(state, place.clone(), Some(id.as_bytes().to_vec()))?;
+            if owner.is_some_and(|owner| owner != id.as_bytes()) {
                 return Err(CommitError::Taken { kind, field: key.name, value: key.value.clone() });
             }
-            self.entries.insert(place.clone(), Some(id.as_bytes().to_vec()));
             keys.push(place);
         }
         for key in index {
@@ -153,11 +161,12 @@ impl Effect {
         }
         for key in ordered {
             let place = layout::ordered(kind, key, id);
-            self.entries.insert(place.clone(), Some(Vec::new()));
+            self.set(state, place.clone(), Some(Vec::new()))?;
             keys.push(place);
         }
         let stored = Stored { version, doc, keys: keys.iter().map(Vec::as_slice).collect() };
-        self.entries.insert(layout::record(kind, id), Some(stored.encode()));
+        // `clear` has read it; an appended one is new.
+        self.entries.entry(layout::record(kind, id)).or_default().new = Some(stored.encode());
         Ok(())
     }
 
@@ -177,19 +186,25 @@ impl Effect {
         kind: Kind,
         numbers: Range<u64>,
     ) -> Result<(), CommitError> {
-        for number in numbers {
-            let id = number_id(number);
-            let place = layout::record(kind, &id);
-            let stored = match self.entries.get(&place) {
-                Some(stored) => stored.clone(),
-                None => state.get(&place).map_err(StoreError::from)?.map(|stored| stored.to_vec()),
-            };
-            let Some(stored) = stored else { continue };
-            for key in Stored::decode(kind, &id, &stored)?.keys {
+        let place = |number| layout::record(kind, &number_id(number));
+        let places = place(numbers.start)..place(numbers.end);
+        let Self { entries, index, .. } = self;
+        let mut add = |stored: &[u8]| -> Result<(), CommitError> {
+            for key in Stored::decode(kind, &number_id(numbers.start), stored)?.keys {
                 if let Some((prefix, id)) = layout::index_parts(key) {
-                    self.index.set(prefix, id, true);
+                    index.set(prefix, id, true);
                 }
             }
+            Ok(())
+        };
+        for entry in state.range(places.clone()) {
+            let (place, stored) = entry.map_err(StoreError::from)?;
+            if !entries.contains_key(&*place) {
+                add(&stored)?;
+            }
+        }
+        for written in entries.range(places).filter_map(|(_, entry)| entry.new.as_deref()) {
+            add(written)?;
         }
         Ok(())
     }

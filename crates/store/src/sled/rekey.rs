@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::blocks::{Entries, IndexChanges};
+use super::blocks::IndexChanges;
 use super::digest::Digest;
 use super::error::OpenError;
 use super::head::{HEAD, Head, META, Meta};
 use super::layout::{self, Entry, Stored, number};
 use super::opening::{self, Opened};
+use super::replaced::Entries;
 use crate::{Key, Kind, StoreError, StoreKey, number_id};
 
 /// What becomes of a record when the key is replaced.
@@ -177,7 +178,7 @@ fn record_of(appended: &Appended, number: u64, changes: &mut IndexChanges) -> (V
 /// Adds the changed blocks to the batch, and those that stay to the digest.
 fn put(blocks: Entries, key: &StoreKey, digest: &mut Digest, batch: &mut sled::Batch) {
     for (place, block) in blocks {
-        match block {
+        match block.new {
             Some(block) => {
                 digest.add(key, &place, &block);
                 batch.insert(place, block);

@@ -271,10 +271,10 @@ impl Target {
     fn write(&mut self) -> Result<(), StoreError> {
         self.waiting.clear();
         for (place, block) in std::mem::take(&mut self.index).blocks(&self.opened.database)? {
-            if let Some(old) = self.opened.database.get(&place)? {
+            if let Some(old) = block.old {
                 self.head.digest.remove(&self.key, &place, &old);
             }
-            if let Some(block) = block {
+            if let Some(block) = block.new {
                 self.head.digest.add(&self.key, &place, &block);
                 self.batch.insert(place, block);
             }

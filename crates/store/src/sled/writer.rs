@@ -17,6 +17,7 @@ use super::effect::{Effect, Numbers};
 use super::flush::Flush;
 use super::head::{HEAD, Head};
 use super::layout::number;
+use super::replaced::{Entries, Replaced};
 use super::shared::Shared;
 use crate::{Change, Commit, CommitError, Committed, StoreError, StoreKey};
 
@@ -115,15 +116,14 @@ impl Writer {
         entries.extend(self.shared.read(index.blocks(&self.shared.db))?);
         let (mut head, mut batch) = (self.head.clone(), sled::Batch::default());
         head.sequence += 1;
-        for (place, value) in entries {
-            let old = self.shared.read(self.shared.db.get(&place))?;
-            if old.as_deref() == value.as_deref() {
+        for (place, Replaced { old, new }) in entries {
+            if old.as_deref() == new.as_deref() {
                 continue;
             }
             if let Some(old) = old {
                 head.digest.remove(&self.key, &place, &old);
             }
-            match value {
+            match new {
                 Some(value) => {
                     head.digest.add(&self.key, &place, &value);
                     batch.insert(place, value);
@@ -151,19 +151,17 @@ impl Writer {
 impl Writer {
     /// The new numbers of records with an index key. Those of appended records are not kept, and stay so when
     /// such a record is removed.
-    fn counted(
-        &self,
-        changes: BTreeMap<Vec<u8>, i64>,
-    ) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>, StoreError> {
-        let mut counted = BTreeMap::new();
+    fn counted(&self, changes: BTreeMap<Vec<u8>, i64>) -> Result<Entries, StoreError> {
+        let mut counted = Entries::new();
         for (place, change) in changes {
             let old = self.shared.read(self.shared.db.get(&place))?;
             if old.is_none() && change < 0 {
                 continue;
             }
-            let old = old.as_deref().and_then(|mut bytes| number(&mut bytes)).unwrap_or_default();
-            let new = old.saturating_add_signed(change);
-            counted.insert(place, (new > 0).then(|| new.to_be_bytes().to_vec()));
+            let before = old.as_deref().and_then(|mut bytes| number(&mut bytes));
+            let after = before.unwrap_or_default().saturating_add_signed(change);
+            let new = (after > 0).then(|| after.to_be_bytes().to_vec());
+            counted.insert(place, Replaced { old, new });
         }
         Ok(counted)
     }

@@ -15,7 +15,8 @@ fn prefix(value: &str) -> Vec<u8> {
 
 fn apply(tree: &sled::Tree, changes: &IndexChanges) {
     for (place, block) in changes.blocks(tree).unwrap() {
-        match block {
+        assert_eq!(tree.get(&place).unwrap(), block.old);
+        match block.new {
             Some(block) => tree.insert(place, block).map(drop).unwrap(),
             None => tree.remove(place).map(drop).unwrap(),
         }
