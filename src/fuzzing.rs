@@ -1,5 +1,5 @@
 //! The fuzz targets of the application: each takes any bytes and panics when a property does not
-//! hold.
+//! hold. Also what the benchmarks measure that is not public otherwise.
 //!
 //! `fuzz/` runs them with libFuzzer; the tests below run each over its corpus.
 
@@ -11,6 +11,7 @@
 )]
 
 mod admin_json;
+mod audit_entry;
 mod bench;
 mod cookies;
 mod portal;
@@ -23,8 +24,10 @@ use parking_lot::Mutex;
 use self::admin_json::AdminBench;
 use self::bench::Bench;
 
+pub use self::audit_entry::AuditEntryBench;
 pub use self::cookies::cookies;
 pub use crate::authz::fuzzing::{authorization, forwarded_headers};
+pub use crate::directory::records::cost::Measured;
 pub use crate::proxy::{banner_in_page, page_with_banner};
 
 /// One gateway for all inputs of a process. Its store is left in the folder for temporary files.

@@ -81,4 +81,6 @@ pub use trial::{Trial, TrialRow, TrialSession};
 pub use user_token::{PLACE, UserToken};
 pub use view_link::ViewLink;
 pub use write::Records;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use write::cost;
 pub(crate) use write::retry;

@@ -13,6 +13,10 @@ use portcullis_store::{Expect, Key, Kind, Store as _, StoreKey, Write};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Builder;
 
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const USER: Kind = Kind::new("user");
 const ENTRY: Kind = Kind::appended("audit");
 const KEY: StoreKey = StoreKey::new([7; 32]);

@@ -342,5 +342,5 @@ where
     Err(DirectoryError::Contended)
 }
 
-#[cfg(test)]
-mod cost;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod cost;

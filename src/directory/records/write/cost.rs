@@ -1,61 +1,55 @@
-//! What an entry of the audit log costs a commit, in processor time of the process.
-//!
-//!     TMPDIR=/dev/shm cargo test --release -p portcullis --lib audit_entry_cost -- --ignored --nocapture
-
-use std::fs;
+//! What an entry of the audit log costs a commit, for `benches/audit_entry.rs`.
 
 use super::*;
-use crate::directory::fixture::{Fixture, by_operator};
-use crate::directory::records::Stored;
+use crate::directory::records::{Stored, UserId};
 
-const ROUNDS: usize = 9;
-const COMMITS: usize = 2000;
-/// The unit of times in `/proc/self/stat`, in microseconds.
-const TICK: f64 = 10_000.0;
-
-/// The processor time that the process has used, in microseconds (proc(5), fields 14 and 15).
-fn processor_time() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap() * TICK).sum()
+/// A commit that changes a portal user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measured {
+    /// As every operation makes it.
+    Whole,
+    /// Without the entry of the audit log.
+    WithoutEntry,
+    /// The write alone: also without the checks of the actor, and without the line of the log.
+    WriteAlone,
 }
 
-/// Processor time of a commit that changes a user, in microseconds.
-async fn commits(fixture: &Fixture, user: &str, with_entries: bool) -> f64 {
-    let records = fixture.directory.records();
-    let began = processor_time();
-    for _ in 0..COMMITS {
-        let ann: Stored<User> = records.read().get(&user.into()).await.unwrap().unwrap();
-        let doc = User { require_mfa: !ann.doc.require_mfa, ..ann.doc.clone() };
-        let writes = vec![ann.replace(doc).0];
-        match with_entries {
-            true => records.commit(&by_operator(), writes).await.unwrap(),
-            false => records.apply(writes).await.unwrap(),
-        };
+impl Records {
+    /// Requires a second factor of a portal user, or no longer.
+    pub(crate) async fn change_user(
+        &self,
+        id: &UserId,
+        change: &Change,
+        measured: Measured,
+    ) -> Result<Committed, CommitError> {
+        let absent = || CommitError::Conflict { kind: kind::USER, id: id.to_string() };
+        let user: Stored<User> = self.reader.get(id).await?.ok_or_else(absent)?;
+        let doc = User { require_mfa: !user.doc.require_mfa, ..user.doc.clone() };
+        let writes = vec![user.replace(doc).0];
+        match measured {
+            Measured::Whole => self.commit(change, writes).await,
+            Measured::WithoutEntry => self.commit_without_entries(change, writes).await,
+            Measured::WriteAlone => self.apply(writes).await,
+        }
     }
-    (processor_time() - began) / f64::from(u32::try_from(COMMITS).unwrap())
-}
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn audit_entry_cost() {
-    let fixture = Fixture::new().await;
-    fixture.organization("acme").await;
-    let user = fixture.user("acme", "ann", "limited").await.id;
-    let (mut with, mut without) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        with.push(commits(&fixture, user.as_str(), true).await);
-        without.push(commits(&fixture, user.as_str(), false).await);
+    /// As [`Self::commit`], except for the entries.
+    async fn commit_without_entries(
+        &self,
+        change: &Change,
+        mut writes: Vec<Write>,
+    ) -> Result<Committed, CommitError> {
+        let (change, conditions) = current(self.reader.whole(), change, &writes).await?;
+        let change = &*change;
+        let replaced = self.replaced(&writes).await?;
+        permitted::check(self.reader.whole(), &change.actor, &writes, &replaced).await?;
+        managed::check(&change.marks, &writes, &replaced)?;
+        let logged = change_log::of(change, &writes, &replaced);
+        writes.extend(conditions);
+        let committed = self.apply(writes).await?;
+        for line in &logged {
+            line.log(&change.actor);
+        }
+        Ok(committed)
     }
-    let (with, without) = (median(with), median(without));
-    let (cost, ratio) = (with - without, with / without);
-    println!(
-        "a commit with an entry {with:.1} µs, without {without:.1} µs: an entry {cost:.1} µs, ratio \
-         {ratio:.2}"
-    );
 }
