@@ -407,12 +407,14 @@ fn of_job(job: &JobId) -> String {
 /// The fields of one side that differ on the other; one that is missing is `null`. All of them, if
 /// there is no other side.
 fn fields(this: Option<&Audited>, other: Option<&Audited>) -> Option<Map<String, Value>> {
-    let this = &this?.fields;
-    let Some(other) = other.map(|other| &other.fields) else { return Some(this.clone()) };
-    let names = this.keys().chain(other.keys());
-    let differing = names.filter(|name| this.get(*name) != other.get(*name));
-    let value = |name: &String| this.get(name).cloned().unwrap_or_default();
-    Some(differing.map(|name| (name.clone(), value(name))).collect())
+    let (this, other) = (&this?.fields, other.map(|other| &other.fields));
+    let Some(other) = other else {
+        return Some(this.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect());
+    };
+    let names = this.iter().chain(other.iter()).map(|(name, _)| name);
+    let differing = names.filter(|name| this.get(name) != other.get(name));
+    let value = |name: &str| this.get(name).cloned().unwrap_or_default();
+    Some(differing.map(|name| (name.to_owned(), value(name))).collect())
 }
 
 impl Actor {
@@ -443,6 +445,10 @@ impl Formatter for Escaping {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Most text is ASCII, of which only U+007F is deceptive.
+        if fragment.bytes().all(|byte| byte.is_ascii() && byte != 0x7f) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some(at) = rest.find(is_deceptive) {
             let (plain, from) = rest.split_at(at);

@@ -3,7 +3,8 @@
 //!
 //! The documents are taken apart field by field, so that a new field is a decision here.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::administrator::{AdminFactor, Administrator};
 use super::document::{ApiToken, EndUser, Group, OneTimeLink, Organization, SecondFactor, User};
@@ -24,7 +25,29 @@ pub(super) struct Audited {
     /// The portal user that it belongs to, unless it is one.
     pub(super) user: Option<String>,
     /// Its fields. Missing ones are left out.
-    pub(super) fields: Map<String, Value>,
+    pub(super) fields: Fields,
+}
+
+/// Fields with their names. Few are shown of two documents that differ, so they get into a map, which
+/// costs more, only then.
+#[derive(Debug, PartialEq)]
+pub(super) struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    /// The fields that are not `null`.
+    fn of<const N: usize>(fields: [(&'static str, Value); N]) -> Self {
+        Self(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
+    }
+
+    /// The value of a field.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.iter().find_map(|(field, value)| (field == name).then_some(value))
+    }
+
+    /// All fields.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
 }
 
 /// Whether changes of this kind are in the log. Mails are not, because they follow from other
@@ -69,25 +92,28 @@ fn organization(doc: Organization) -> Audited {
         parked,
         managed_by,
     } = doc;
-    let fields = json!({
-        "name": name,
-        "email": email,
-        "link_enabled": link_enabled,
-        "link_generation": link_generation,
-        "default_group": default_group,
-        "parked": parked,
-        "managed_by": managed_by,
-    });
-    Audited { noun: "organization", name, organization: None, user: None, fields: object(fields) }
+    let fields = Fields::of([
+        ("name", value(&name)),
+        ("email", value(&email)),
+        ("link_enabled", value(&link_enabled)),
+        ("link_generation", value(&link_generation)),
+        ("default_group", value(&default_group)),
+        ("parked", value(&parked)),
+        ("managed_by", value(&managed_by)),
+    ]);
+    Audited { noun: "organization", name, organization: None, user: None, fields }
 }
 
 fn end_user(doc: EndUser) -> Audited {
     let EndUser { organization, name, email, managed_by } = doc;
-    let fields = json!({
-        "organization": organization, "name": name, "email": email, "managed_by": managed_by,
-    });
+    let fields = Fields::of([
+        ("organization", value(&organization)),
+        ("name", value(&name)),
+        ("email", value(&email)),
+        ("managed_by", value(&managed_by)),
+    ]);
     let organization = Some(organization.to_string());
-    Audited { noun: "end-user", name, organization, user: None, fields: object(fields) }
+    Audited { noun: "end-user", name, organization, user: None, fields }
 }
 
 fn user(doc: User) -> Audited {
@@ -108,26 +134,28 @@ fn user(doc: User) -> Audited {
         created: _,
         managed_by,
     } = doc;
-    let fields = json!({
-        "login": login,
-        "name": name,
-        "organization": organization,
-        "end_user": end_user,
-        "group": group,
-        "status": status,
-        // Raised by each password that is set or removed.
-        "password_generation": password_generation,
-        "invitation": invitation.as_ref().map(one_time_link),
-        "reset": reset.as_ref().map(one_time_link),
-        "require_mfa": require_mfa,
-        "disabled": disabled,
-        "mfa": second_factor.as_ref().map(|SecondFactor { secret: _, recovery_codes, created, by_choice }| {
-            json!({ "since": created, "by_choice": by_choice, "recovery_codes": recovery_codes.len() })
-        }),
-        "managed_by": managed_by,
+    let mfa = second_factor.as_ref().map(|factor| {
+        let SecondFactor { secret: _, recovery_codes, created, by_choice } = factor;
+        json!({ "since": created, "by_choice": by_choice, "recovery_codes": recovery_codes.len() })
     });
+    let fields = Fields::of([
+        ("login", value(&login)),
+        ("name", value(&name)),
+        ("organization", value(&organization)),
+        ("end_user", value(&end_user)),
+        ("group", value(&group)),
+        ("status", value(&status)),
+        // Raised by each password that is set or removed.
+        ("password_generation", value(&password_generation)),
+        ("invitation", value(&invitation.as_ref().map(one_time_link))),
+        ("reset", value(&reset.as_ref().map(one_time_link))),
+        ("require_mfa", value(&require_mfa)),
+        ("disabled", value(&disabled)),
+        ("mfa", value(&mfa)),
+        ("managed_by", value(&managed_by)),
+    ]);
     let organization = Some(organization.to_string());
-    Audited { noun: "user", name: login, organization, user: None, fields: object(fields) }
+    Audited { noun: "user", name: login, organization, user: None, fields }
 }
 
 fn one_time_link(link: &OneTimeLink) -> Value {
@@ -137,8 +165,12 @@ fn one_time_link(link: &OneTimeLink) -> Value {
 
 fn group(doc: Group) -> Audited {
     let Group { name, permissions, managed_by } = doc;
-    let fields = json!({ "name": name, "permissions": permissions, "managed_by": managed_by });
-    Audited { noun: "group", name, organization: None, user: None, fields: object(fields) }
+    let fields = Fields::of([
+        ("name", value(&name)),
+        ("permissions", value(&permissions)),
+        ("managed_by", value(&managed_by)),
+    ]);
+    Audited { noun: "group", name, organization: None, user: None, fields }
 }
 
 fn preferences(doc: Preferences) -> Audited {
@@ -148,14 +180,17 @@ fn preferences(doc: Preferences) -> Audited {
         default_group,
         managed_by,
     } = doc;
-    let fields = json!({
-        "secure_with_password_if_portal_users_exist": secure_with_password_if_portal_users_exist,
-        "disabled_redirect_url": disabled_redirect_url,
-        "default_group": default_group,
-        "managed_by": managed_by,
-    });
+    let fields = Fields::of([
+        (
+            "secure_with_password_if_portal_users_exist",
+            value(&secure_with_password_if_portal_users_exist),
+        ),
+        ("disabled_redirect_url", value(&disabled_redirect_url)),
+        ("default_group", value(&default_group)),
+        ("managed_by", value(&managed_by)),
+    ]);
     let name = "preferences".to_owned();
-    Audited { noun: "preferences", name, organization: None, user: None, fields: object(fields) }
+    Audited { noun: "preferences", name, organization: None, user: None, fields }
 }
 
 fn administrator(doc: Administrator) -> Audited {
@@ -173,34 +208,38 @@ fn administrator(doc: Administrator) -> Audited {
         last_sign_in: _,
         last_address: _,
     } = doc;
-    let fields = json!({
-        "login": login,
-        "email": email,
-        "role": role,
-        "scope": scope,
-        "impersonate": impersonate,
+    let fields = Fields::of([
+        ("login", value(&login)),
+        ("email", value(&email)),
+        ("role", value(&role)),
+        ("scope", value(&scope)),
+        ("impersonate", value(&impersonate)),
         // Raised by each password and second factor that is set.
-        "generation": generation,
-        "mfa": second_factor.as_ref().map(|factor| {
-            let AdminFactor { secret: _, recovery_codes, created, confirmed: _, steps: _ } = factor;
-            json!({ "since": created, "recovery_codes": recovery_codes.len() })
-        }),
-    });
+        ("generation", value(&generation)),
+        (
+            "mfa",
+            value(&second_factor.as_ref().map(|factor| {
+                let AdminFactor { secret: _, recovery_codes, created, confirmed: _, steps: _ } =
+                    factor;
+                json!({ "since": created, "recovery_codes": recovery_codes.len() })
+            })),
+        ),
+    ]);
     let noun = "administrator";
-    Audited { noun, name: login, organization: None, user: None, fields: object(fields) }
+    Audited { noun, name: login, organization: None, user: None, fields }
 }
 
 fn api_token(doc: ApiToken) -> Audited {
     let ApiToken { name, email, role, scope, impersonate, created: _, expires } = doc;
-    let fields = json!({
-        "name": name,
-        "email": email,
-        "role": role,
-        "scope": scope,
-        "impersonate": impersonate,
-        "expires": expires,
-    });
-    Audited { noun: "token", name, organization: None, user: None, fields: object(fields) }
+    let fields = Fields::of([
+        ("name", value(&name)),
+        ("email", value(&email)),
+        ("role", value(&role)),
+        ("scope", value(&scope)),
+        ("impersonate", value(&impersonate)),
+        ("expires", value(&expires)),
+    ]);
+    Audited { noun: "token", name, organization: None, user: None, fields }
 }
 
 /// Without its last use, which is no change.
@@ -215,14 +254,14 @@ fn user_token(doc: UserToken) -> Audited {
         expires,
         last_used: _,
     } = doc;
-    let fields = json!({ "user": user, "name": name, "expires": expires });
+    let fields =
+        Fields::of([("user", value(&user)), ("name", value(&name)), ("expires", value(&expires))]);
     let user = Some(user.to_string());
-    Audited { noun: "user-token", name, organization: None, user, fields: object(fields) }
+    Audited { noun: "user-token", name, organization: None, user, fields }
 }
 
-fn object(fields: Value) -> Map<String, Value> {
-    match fields {
-        Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-        _ => Map::new(),
-    }
+/// A value of a document as JSON.
+fn value(of: &impl Serialize) -> Value {
+    // Documents are made of strings and numbers, which always have a JSON form.
+    serde_json::to_value(of).unwrap_or_default()
 }
