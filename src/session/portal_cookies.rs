@@ -6,18 +6,32 @@
 //! person starts a session in that browser. The next session of the same person takes them over. The
 //! record is written when a cookie is new to it, not on each request.
 
+use jiff::Timestamp;
+
 use super::portal_cookie::PortalCookie;
 use super::record::{SESSION, SessionRecord};
 use super::sessions::{Sessions, TRIES, busy, millis, store_fault};
 use super::staff::OfStaff;
 use super::start_staff::StaffEvent;
 use crate::credential::token::TokenHash;
+use crate::directory::records::audit::Occurrence;
 use crate::directory::{Actor, Change, UserId};
 use crate::telemetry::events::Event;
 use portcullis_store::{CommitError, Expect, StoreError, Write};
 
 /// The most cookies that a session's record keeps.
 const MOST: usize = 32;
+
+/// A session that another one replaces, or that ends.
+pub(super) struct Replaced {
+    /// The portal's cookies to expire; `None` if the next session is of the same person, which takes
+    /// them over.
+    pub(super) cookies: Option<Vec<PortalCookie>>,
+    /// The write that ends it.
+    pub(super) end: Write,
+    /// The session, if it is of staff.
+    of_staff: Option<Box<(TokenHash, SessionRecord)>>,
+}
 
 impl Sessions {
     /// Records cookies that the portal sets in a session. Returns `false` if the session has ended,
@@ -74,7 +88,7 @@ impl Sessions {
         change: &Change,
     ) -> Result<Vec<PortalCookie>, StoreError> {
         for _ in 0..TRIES {
-            let Some((cookies, delete)) = self.replaced(key, None).await? else {
+            let Some(Replaced { cookies, end, .. }) = self.replaced(key, None).await? else {
                 return Ok(Vec::new());
             };
             let session = self.cached(key).await.ok().flatten();
@@ -88,7 +102,7 @@ impl Sessions {
                 }
                 _ => (change, None),
             };
-            match self.records().commit_noting(change, vec![delete], entry).await {
+            match self.records().commit_noting(change, vec![end], entry).await {
                 Ok(_) => {
                     if let Some(session) = session.filter(|session| session.staff.is_none()) {
                         let user = session.user.as_ref().map(UserId::as_str);
@@ -104,32 +118,51 @@ impl Sessions {
         Err(busy())
     }
 
-    /// The write that ends the session which `next` replaces, and the portal's cookies to expire:
-    /// `None` if `next` is a session of the same person, which takes them over. The result is `None`
-    /// if there is no such session.
+    /// What becomes of the session which `next` replaces; `None` if there is no such session.
     pub(super) async fn replaced(
         &self,
         key: &TokenHash,
         next: Option<&mut SessionRecord>,
-    ) -> Result<Option<(Option<Vec<PortalCookie>>, Write)>, StoreError> {
+    ) -> Result<Option<Replaced>, StoreError> {
         let Some(record) = self.records().read().record(SESSION, &key.to_string()).await? else {
             return Ok(None);
         };
         // At this version, so that no cookie is recorded in between.
         let expect = Expect::Version(record.version);
-        let delete = Write::Delete { kind: SESSION, id: record.id.clone(), expect };
-        let cookies = match (SessionRecord::read(&record), next) {
-            (Ok(old), Some(next)) if next.is_same_person_as(&old) => {
-                next.portal_cookies = old.portal_cookies;
-                None
-            }
-            (Ok(old), _) => Some(old.portal_cookies),
-            (Err(error), _) => {
+        let end = Write::Delete { kind: SESSION, id: record.id.clone(), expect };
+        let mut old = match SessionRecord::read(&record) {
+            Ok(old) => old,
+            Err(error) => {
                 tracing::error!(%error, "the record of a session that ends cannot be read");
-                None
+                return Ok(Some(Replaced { cookies: None, end, of_staff: None }));
             }
         };
-        Ok(Some((cookies, delete)))
+        let cookies = std::mem::take(&mut old.portal_cookies);
+        let cookies = match next {
+            Some(next) if next.is_same_person_as(&old) => {
+                next.portal_cookies = cookies;
+                None
+            }
+            _ => Some(cookies),
+        };
+        let of_staff = old.staff.is_some().then(|| Box::new((*key, old)));
+        Ok(Some(Replaced { cookies, end, of_staff }))
+    }
+
+    /// The entry of the audit log about a session of staff that is replaced; `None` for others.
+    pub(super) async fn replaced_entry(
+        &self,
+        replaced: Option<&Replaced>,
+        now: Timestamp,
+    ) -> Result<Option<Occurrence>, StoreError> {
+        let of_staff = replaced.and_then(|replaced| replaced.of_staff.as_deref());
+        let Some((key, session)) = of_staff else { return Ok(None) };
+        let seen = self.last_seen(key, session);
+        let event = match session.valid_until(seen, &self.limits) <= now {
+            true => StaffEvent::Expired,
+            false => StaffEvent::Stopped,
+        };
+        self.staff_entry(event, OfStaff::of_record(session)).await.map(Some)
     }
 }
 

@@ -111,12 +111,13 @@ impl Sessions {
                 Some(old) => self.replaced(&old, Some(&mut record)).await?,
                 None => None,
             };
-            let (cookies, end) = replaced.unzip();
+            let stopped = self.replaced_entry(replaced.as_ref(), now).await?;
+            let (cookies, end) = replaced.map(|it| (it.cookies, it.end)).unzip();
             let session = record.put(&token.hash(), Expect::Absent)?;
             let signed_in = record.user.iter().flat_map(|user| Users::signed_in(user, now));
             let commit = [session].into_iter().chain(end).chain(signed_in);
-            let entry = started.entry();
-            match self.records().commit_noting(change, commit.collect(), entry).await {
+            let entries = stopped.into_iter().chain(started.entry()).collect();
+            match self.records().commit_noting_all(change, commit.collect(), entries).await {
                 Ok(_) => {
                     started.log();
                     let expired = cookies.flatten().unwrap_or_default();

@@ -124,7 +124,8 @@ impl Sessions {
                 Some(old) => self.replaced(&old, Some(&mut record)).await?,
                 None => None,
             };
-            let (cookies, end) = replaced.unzip();
+            let stopped = self.replaced_entry(replaced.as_ref(), now).await?;
+            let (cookies, end) = replaced.map(|it| (it.cookies, it.end)).unzip();
             let session = PlainToken::generate();
             commit.push(record.put(&session.hash(), Expect::Absent)?);
             commit.extend(end);
@@ -133,7 +134,8 @@ impl Sessions {
             entry.reason = Some(link.doc.reason);
             entry.after.insert("agent".to_owned(), record.agent.as_str().into());
             let change = Change::new(Actor::Staff(link.doc.staff), now);
-            match self.records().commit_noting(&change, commit, entry).await {
+            let entries = stopped.into_iter().chain([entry]).collect();
+            match self.records().commit_noting_all(&change, commit, entries).await {
                 Ok(_) => {
                     let expired = cookies.flatten().unwrap_or_default();
                     return Ok(Some(StartedSession { token: session, expired }));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::admin::PASSWORD;
 use crate::support::browser::Browser;
+use crate::support::client::within;
 use crate::support::gate::HOST;
 use crate::support::program::{Home, Program, Ran, run};
 use crate::support::upstream::Upstream;
@@ -451,4 +452,51 @@ async fn i9_a_removed_value_is_shown_as_null() {
     program.admin.post(&format!("/api/v1/users/{user}/tokens"), token).await.created();
     let of_acme = entries(&home, &["--organization", "acme", "--kind", "user-token.created"]).await;
     assert_eq!(of_acme.len(), 1, "{of_acme:?}");
+}
+
+#[tokio::test]
+async fn r18_sessions_of_staff_that_run_out_have_entries() {
+    let upstream = Upstream::start().await;
+    let home = Home::new(
+        upstream.address,
+        "[[route]]\nname = \"Home\"\npath = \"/\"\nrequire = \"portal.access\"\n",
+    );
+    home.settings(
+        "session.staff_idle_timeout = \"2s\"\nsession.staff_absolute_timeout = \"2s\"\nsession.impersonation_timeout = \"2s\"\n",
+    );
+    let program = home.serve().await;
+    let admin = &program.admin;
+    let acme = admin.organization("Acme").await;
+    let anna = admin.user(&acme, "anna@acme.test", "limited").await;
+    for (path, body) in [
+        ("views", json!({ "organization": acme, "reason": "Ticket 7" })),
+        ("impersonations", json!({ "user": anna, "reason": "Ticket 8" })),
+    ] {
+        let link = admin.post(&format!("/api/v1/{path}"), body).await.ok();
+        let mut staff = Browser::new(program.gateway, HOST);
+        let target = staff.local(link["url"].as_str().unwrap());
+        assert_eq!(staff.open(&target).await.status, 303);
+        let over = async { while staff.fetch("/").await.status != 401 {} };
+        within("the end of the session", over).await;
+    }
+    program.stop().await;
+    // Expired sessions are removed at the start, and then every five minutes.
+    let program = home.serve().await;
+    for (kind, id) in [("view.expired", &acme), ("impersonation.expired", &anna)] {
+        let path = format!("/api/v1/audit?kind={kind}");
+        let entry = async {
+            loop {
+                let list = program.admin.get(&path).await.ok();
+                if let Some(entry) = list["items"].as_array().unwrap().first() {
+                    return entry.clone();
+                }
+            }
+        };
+        let entry = within("the entry", entry).await;
+        assert_eq!(
+            (&entry["subject"]["id"], &entry["after"]["staff"]),
+            (&json!(id), &json!("socket"))
+        );
+        assert_eq!(entry["actor"]["kind"], "system", "{entry}");
+    }
 }

@@ -124,10 +124,44 @@ async fn r18_compressed_chunked_and_huge_pages_have_it() {
     gate.upstream.answer_bytes("/reports/1", chunked);
     let page = open(&mut staff).await;
     assert_eq!(without_banner(page.text(), "<html><body>"), "<html><body>Hi");
+    let mut parts = format!(
+        "HTTP/1.1 200 OK\r\n{html}content-encoding: br\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    .into_bytes();
+    for part in brotli.chunks(7) {
+        parts.extend(format!("{:x}\r\n", part.len()).bytes().chain(part.iter().copied()));
+        parts.extend(b"\r\n");
+    }
+    gate.upstream.answer_bytes("/reports/1", [&parts[..], b"0\r\n\r\n"].concat());
+    let page = open(&mut staff).await;
+    assert_eq!(without_banner(page.text(), "<body class=a>"), PAGE);
+    assert_eq!(page.header("content-encoding"), None);
     // Broken HTML, cut off in a tag: at its end.
     answers(&gate, html, b"<title>x</title>No body, and <b class='");
     let page = open(&mut staff).await;
     assert!(page.text().starts_with("<title>x</title>No body, and <b class='<portcullis-banner"));
+}
+
+#[tokio::test]
+async fn r18_head_has_the_header_of_the_page_with_banner() {
+    let (gate, mut staff) = site().await;
+    let navigation = [("accept", "text/html"), ("sec-fetch-mode", "navigate")];
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\netag: \"1\"\r\ncontent-length: {}\r\n\r\n",
+        PAGE.len()
+    );
+    gate.upstream.answer_bytes("/reports/1", head.as_bytes());
+    let reply = staff.send(Method::HEAD, "/reports/1", &navigation, "").await;
+    assert_eq!((reply.status, reply.text()), (200, ""));
+    for name in ["content-length", "etag"] {
+        assert_eq!(reply.header(name), None, "{name}");
+    }
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    let mut anna = Browser::at(&gate);
+    assert_eq!(anna.sign_in(LOGIN, PASSWORD).await.status, 303);
+    let own = anna.send(Method::HEAD, "/reports/1", &navigation, "").await;
+    assert_eq!(own.header("etag"), Some("\"1\""));
+    assert_eq!(own.header("content-length"), Some(&*PAGE.len().to_string()));
 }
 
 #[tokio::test]

@@ -223,6 +223,27 @@ async fn r19_a_signed_in_portal_user_is_asked_first() {
 }
 
 #[tokio::test]
+async fn r19_a_replaced_session_of_staff_is_audited() {
+    let site = Site::start().await;
+    let mut staff = site.opened(&site.view().await).await;
+    let (view, impersonation) = (site.view().await, site.impersonate().await);
+    let kinds = async |count| {
+        let audited = site.audited(count).await;
+        audited.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>()
+    };
+    assert_eq!(staff.open(&impersonation).await.status, 303);
+    assert_eq!(kinds(2).await, ["impersonation.opened", "view.stopped"]);
+    assert_eq!(staff.open(&view).await.status, 303);
+    assert_eq!(kinds(2).await, ["view.opened", "impersonation.stopped"]);
+    // By a portal user who signs in; a session that is none of staff has no such entry.
+    let page = staff.open("/.portcullis/sign-in?switch").await;
+    assert_eq!(staff.sign_in_on(&page, LOGIN, PASSWORD).await.status, 303);
+    assert_eq!(kinds(2).await, ["user.signed-in", "view.stopped"]);
+    assert_eq!(staff.sign_in(LOGIN, PASSWORD).await.status, 303);
+    assert_eq!(kinds(2).await, ["user.signed-in", "user.signed-in"]);
+}
+
+#[tokio::test]
 async fn r18_stopping_ends_the_session_and_leads_back() {
     let builder = TestGate::builder().policy(CUSTOMER_ROUTES);
     let site = Site::of(builder.setting("admin.public_url", "\"http://admin.test\"")).await;

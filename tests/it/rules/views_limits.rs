@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::views::Site;
 use crate::support::admin::PASSWORD;
-use crate::support::browser::Browser;
-use crate::support::client::{Reply, within};
+use crate::support::browser::{Browser, Form};
+use crate::support::client::{Cookie, Reply, within};
 use crate::support::gate::TestGate;
+use crate::support::websocket::{ALLOWANCE, SOON, echo_at, ends, open_by, says_and_hears};
 
 const ROUTES: &str = r#"
 [[route]]
@@ -320,4 +321,39 @@ async fn i7_event_stream_of_staff_ends_with_the_admin_session() {
     assert_eq!(theo.call(Method::DELETE, "session", Value::Null).await.0, 204);
     let read = http_body_util::BodyExt::collect(stream.into_body());
     let _ = within("the end of the stream", read).await;
+}
+
+#[tokio::test]
+async fn i7_websockets_of_staff_close_with_session_or_account() {
+    let site = site(false).await;
+    echo_at(&site.gate.upstream, "/live");
+    let rights = json!({ "role": "technician", "impersonate": true });
+    let (mut theo, id) = Caller::administrator(&site, "theo", rights.clone()).await;
+    let (mut olga, _) = Caller::administrator(&site, "olga", rights).await;
+    let cookie = |staff: &Browser| Cookie(format!("portcullis={}", staff.session().unwrap()));
+    let others = cookie(&olga.opened(&site, "views").await);
+    let mut others = open_by(&site.gate, "/live", &others).await.unwrap();
+    for path in ["views", "impersonations"] {
+        let mut staff = theo.opened(&site, path).await;
+        let mut socket = open_by(&site.gate, "/live", &cookie(&staff)).await.unwrap();
+        says_and_hears(&mut socket, "hello").await;
+        let page = staff.open("/.portcullis/view/stop").await;
+        assert_eq!(
+            staff.submit(&Form::to(page.text(), "/.portcullis/view/stop")).await.status,
+            303
+        );
+        let took = ends(&mut socket).await;
+        assert!(took < SOON + ALLOWANCE, "{path}: {took:?}");
+    }
+    let mut sockets = Vec::new();
+    for path in ["views", "impersonations"] {
+        let staff = cookie(&theo.opened(&site, path).await);
+        sockets.push(open_by(&site.gate, "/live", &staff).await.unwrap());
+    }
+    site.gate.admin.delete(&format!("/api/v1/administrators/{id}")).await.ok();
+    for socket in &mut sockets {
+        let took = ends(socket).await;
+        assert!(took < SOON + ALLOWANCE, "{took:?}");
+    }
+    says_and_hears(&mut others, "still here").await;
 }
