@@ -12,6 +12,8 @@ use super::question::When;
 const SECURE: &str = "secure_with_password_if_portal_users_exist";
 /// Where all requests go while the portal is disabled (R60).
 const REDIRECT: &str = "disabled_redirect_url";
+/// Whether users get an email when staff acts as them (R18).
+const NOTIFY: &str = "notify_impersonated";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -38,6 +40,9 @@ pub(super) struct Set {
     /// Enable the portal
     #[arg(long, group = "change", conflicts_with = "disabled_redirect_url")]
     no_disabled_redirect_url: bool,
+    /// Email portal users when staff acts as them in the portal
+    #[arg(long, group = "change", value_name = "true|false")]
+    notify_impersonated: Option<bool>,
     #[command(flatten)]
     expected: ExpectedVersion,
 }
@@ -58,8 +63,11 @@ impl Set {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let before = console.get(&["preferences"])?;
         let patch = self.patch();
-        let fields =
-            [("secure links with password", SECURE), ("redirect of the disabled portal", REDIRECT)];
+        let fields = [
+            ("secure links with password", SECURE),
+            ("redirect of the disabled portal", REDIRECT),
+            ("email after impersonation", NOTIFY),
+        ];
         let intent = intent("the preferences", (&before, &patch), &fields);
         let (asked, edit) = ((&*intent, When::IfAffected), (&before, &patch));
         let after = self
@@ -85,6 +93,13 @@ impl Set {
                 None => "Enabled the portal.".to_owned(),
             });
         }
+        if changed(NOTIFY) {
+            let sentence = match field(&after, NOTIFY) == true {
+                true => "Portal users now get an email when staff acts as them.",
+                false => "Portal users no longer get an email when staff acts as them.",
+            };
+            sentences.push(sentence.to_owned());
+        }
         if sentences.is_empty() {
             sentences.push("Nothing changed: the preferences already had these values.".to_owned());
         }
@@ -98,6 +113,9 @@ impl Set {
         }
         if self.disabled_redirect_url.is_some() || self.no_disabled_redirect_url {
             patch.insert(REDIRECT.to_owned(), self.disabled_redirect_url.clone().into());
+        }
+        if let Some(notify) = self.notify_impersonated {
+            patch.insert(NOTIFY.to_owned(), notify.into());
         }
         Value::Object(patch)
     }
@@ -114,6 +132,7 @@ fn show(console: &mut Console<'_>, preferences: &Value) -> anyhow::Result<()> {
             ("Portal", portal),
             ("Links ask for sign-in where portal users exist", text(preferences, SECURE)),
             ("Group of new portal users", text(preferences, "default_group")),
+            ("Email to users whom staff acts as", text(preferences, NOTIFY)),
             ("Managed by", managed_by(preferences)),
         ],
     )

@@ -302,7 +302,7 @@ pub enum Refusal {
                 ", and its link is no longer stored; the user can ask for a new link on the \
                  sign-in page"
             }
-            MailKind::AccountChanged => "",
+            MailKind::AccountChanged | MailKind::Impersonation => "",
         }
     )]
     MailCompleted {

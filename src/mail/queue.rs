@@ -99,7 +99,9 @@ impl MailQueue {
                     continue;
                 }
                 let due = match mail.doc.occasion {
-                    MailKind::Invitation | MailKind::AccountChanged => &mut invitations,
+                    MailKind::Invitation | MailKind::AccountChanged | MailKind::Impersonation => {
+                        &mut invitations
+                    }
                     MailKind::Reset => &mut resets,
                 };
                 due.insert((at, mail.id));

@@ -26,7 +26,7 @@ macro_rules! built_in {
     };
 }
 
-const BUILT_IN: [(&str, &str); 12] = built_in![
+const BUILT_IN: [(&str, &str); 16] = built_in![
     "invitation.en.txt",
     "invitation.en.html",
     "invitation.de.txt",
@@ -39,6 +39,10 @@ const BUILT_IN: [(&str, &str); 12] = built_in![
     "account_changed.en.html",
     "account_changed.de.txt",
     "account_changed.de.html",
+    "impersonation.en.txt",
+    "impersonation.en.html",
+    "impersonation.de.txt",
+    "impersonation.de.html",
 ];
 
 /// The loaded templates.
@@ -220,10 +224,12 @@ impl Templates {
 
     /// Renders a template with every value that decides what it says.
     fn try_out(&self, name: &str, file: &Path, problems: &mut Vec<TemplateProblem>) {
-        let with_link = !name.starts_with(self::name(MailKind::AccountChanged));
-        let notices: Vec<_> = match with_link {
-            true => vec![None],
-            false => NOTICES.iter().copied().map(Some).collect(),
+        let is_of = |kind: &MailKind| name.split('.').next() == Some(self::name(*kind));
+        let kind = KINDS.into_iter().find(is_of).unwrap_or(MailKind::Invitation);
+        let with_link = kind.link().is_some();
+        let notices: Vec<_> = match kind {
+            MailKind::AccountChanged => NOTICES.iter().copied().map(Some).collect(),
+            MailKind::Invitation | MailKind::Reset | MailKind::Impersonation => vec![None],
         };
         let link = |name: &str| LinkVariables {
             name: name.to_owned(),
@@ -345,13 +351,15 @@ fn is_template(name: &str) -> bool {
     is_tag && KINDS.map(self::name).contains(&occasion)
 }
 
-const KINDS: [MailKind; 3] = [MailKind::Invitation, MailKind::Reset, MailKind::AccountChanged];
+const KINDS: [MailKind; 4] =
+    [MailKind::Invitation, MailKind::Reset, MailKind::AccountChanged, MailKind::Impersonation];
 
 const fn name(occasion: MailKind) -> &'static str {
     match occasion {
         MailKind::Invitation => "invitation",
         MailKind::Reset => "reset",
         MailKind::AccountChanged => "account_changed",
+        MailKind::Impersonation => "impersonation",
     }
 }
 

@@ -17,7 +17,7 @@ use super::start::StartedSession;
 use crate::credential::token::{PlainToken, TokenHash};
 use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::{StaffMember, Stored, ViewLink};
-use crate::directory::{Actor, Change};
+use crate::directory::{Actor, Change, DirectoryError};
 use portcullis_policy::SessionKind;
 use portcullis_store::{CommitError, Expect, StoreError};
 
@@ -129,6 +129,10 @@ impl Sessions {
             let session = PlainToken::generate();
             commit.push(record.put(&session.hash(), Expect::Absent)?);
             commit.extend(end);
+            if let Some(user) = &record.user {
+                let notice = self.directory.views().notice(user, now).await;
+                commit.extend(notice.or_else(store_only)?);
+            }
             let mut entry =
                 self.staff_entry(StaffEvent::Opened, OfStaff::of_record(&record)).await?;
             entry.reason = Some(link.doc.reason);
@@ -199,5 +203,13 @@ impl Sessions {
         let login = facts.as_ref().map_or(id.as_str(), |facts| &facts.login);
         let subject = Subject::new("user", id.as_str(), login);
         Ok(Occurrence { subject, user: Some(id.to_string()), ..entry })
+    }
+}
+
+/// Only an unavailable store is an error: any other only means that there is no mail.
+fn store_only<T>(error: DirectoryError) -> Result<Option<T>, StoreError> {
+    match error {
+        DirectoryError::Store(error) => Err(error),
+        _ => Ok(None),
     }
 }

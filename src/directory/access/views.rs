@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 
 use crate::credential::token::{PlainToken, TokenHash};
-use crate::directory::accounts::name;
+use crate::directory::accounts::{change_notice, name};
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::audit::Occurrence;
@@ -124,6 +124,23 @@ impl Views {
         }
         conditions.push(link.delete());
         Ok(Some((link, conditions)))
+    }
+
+    /// The write of the mail to the portal user that staff acts as, if the preferences ask for it and
+    /// there is an address.
+    ///
+    /// # Errors
+    /// When the store is unavailable, or the user no longer exists.
+    pub async fn notice(
+        &self,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<Option<Write>, DirectoryError> {
+        if !self.core.snapshot().preferences().notify_impersonated {
+            return Ok(None);
+        }
+        let user = self.core.whole().existing::<User>(user, None).await?;
+        change_notice::impersonation(&self.core, &user, now).await
     }
 
     /// The conditions under which a member of staff may have a session of this kind in an

@@ -1,10 +1,11 @@
-//! Mails to portal users about a changed password or second factor, so that they notice a change
-//! that was not theirs.
+//! Mails to portal users about their account: a changed password or second factor, so that they
+//! notice a change that was not theirs, and staff that acts as them in the portal.
 //!
-//! The mail's record is part of the commit that makes the change. It goes to the address of the
+//! The mail's record is part of the commit that makes the change or starts the session. It goes to the address of the
 //! user's end user, otherwise to the login if that is an address; never to the organization's, which
 //! others read. A user without either, and a disabled one, gets none, and neither does a user who
-//! chooses a first password. Each change is one mail, and there are at most [`MAX_MAILS`] an hour.
+//! chooses a first password. Each change is one mail, and there are at most [`MAX_MAILS`] of a kind an
+//! hour.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,11 +15,11 @@ use crate::directory::core::Core;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::{
     AccountChange, Actor, Change, ChangedBy, Mail, MailId, MailKind, MailState, Notice, Stored,
-    User, put,
+    User, UserId, put,
 };
 use portcullis_store::{Expect, Key, Write};
 
-/// The most mails about changes to an account in [`WINDOW`].
+/// The most mails of a kind to a portal user in [`WINDOW`].
 const MAX_MAILS: usize = 10;
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 /// How long sending one is tried.
@@ -47,19 +48,41 @@ pub(in crate::directory) async fn mail(
     by: ChangedBy,
     now: Timestamp,
 ) -> Result<Option<Write>, DirectoryError> {
-    let Some(changed) = changed(&before.doc, after).filter(|_| !after.disabled) else {
+    let Some(changed) = changed(&before.doc, after) else { return Ok(None) };
+    let about = (MailKind::AccountChanged, Some(Notice { changed, by }));
+    notice(core, (&before.id, after), about, now).await
+}
+
+/// The write of the mail about staff that acts as a portal user; `None` if no mail is sent.
+///
+/// # Errors
+/// When the store is unavailable.
+pub(in crate::directory) async fn impersonation(
+    core: &Core,
+    user: &Stored<User>,
+    now: Timestamp,
+) -> Result<Option<Write>, DirectoryError> {
+    notice(core, (&user.id, &user.doc), (MailKind::Impersonation, None), now).await
+}
+
+async fn notice(
+    core: &Core,
+    (user, after): (&UserId, &User),
+    (occasion, notice): (MailKind, Option<Notice>),
+    now: Timestamp,
+) -> Result<Option<Write>, DirectoryError> {
+    if after.disabled {
         return Ok(None);
-    };
+    }
     let context = AccountContext::of(core.read(), after).await?;
     let Some(to) = address(after, &context) else { return Ok(None) };
-    let of_user = Key::new("user", before.id.as_str());
+    let of_user = Key::new("user", user.as_str());
     let mut mails = core.read().all_intact::<Mail>(Some(&of_user)).await?;
     let recent = |mail: &&Stored<Mail>| {
-        mail.doc.occasion == MailKind::AccountChanged
-            && now.duration_since(mail.doc.created) < WINDOW
+        mail.doc.occasion == occasion && now.duration_since(mail.doc.created) < WINDOW
     };
     if mails.iter().filter(recent).count() >= MAX_MAILS {
-        tracing::warn!(user.id = %before.id, "no email about a change: there were too many");
+        tracing::warn!(user.id = %user, "no email about the account: there were too many");
         return Ok(None);
     }
     // The languages of the user's newest mail that has some: a change by an operator has none.
@@ -67,9 +90,9 @@ pub(in crate::directory) async fn mail(
     let language = mails.into_iter().rev().find_map(|mail| mail.doc.language);
     let id = MailId::from(name::id_in_order(now));
     let mail = Mail {
-        occasion: MailKind::AccountChanged,
-        notice: Some(Notice { changed, by }),
-        user: before.id.clone(),
+        occasion,
+        notice,
+        user: user.clone(),
         login: after.login.clone(),
         organization_name: context.organization_name,
         to,

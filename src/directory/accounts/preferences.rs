@@ -27,6 +27,9 @@ pub struct PreferencesPatch {
     /// Where to redirect every request, which disables the portal; `null` enables it (R60).
     #[serde(default, deserialize_with = "patch::nullable")]
     pub disabled_redirect_url: Option<Option<String>>,
+    /// Whether portal users get an email when staff acts as them in the portal (R18).
+    #[serde(default)]
+    pub notify_impersonated: Option<bool>,
     /// The id of another default group (R6), which a request changes with the group.
     #[serde(skip)]
     pub default_group: Option<GroupId>,
@@ -42,6 +45,8 @@ pub struct PreferencesView {
     pub disabled_redirect_url: Option<String>,
     /// The id of the group that new portal users get (R6).
     pub default_group: GroupId,
+    /// Whether portal users get an email when staff acts as them in the portal (R18).
+    pub notify_impersonated: bool,
     /// The file that manages them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManagedBy>,
@@ -57,6 +62,7 @@ impl From<Stored<Preferences>> for PreferencesView {
                 .secure_with_password_if_portal_users_exist,
             disabled_redirect_url: doc.disabled_redirect_url,
             default_group: doc.default_group,
+            notify_impersonated: doc.notify_impersonated,
             managed_by: doc.managed_by,
             version,
         }
@@ -113,6 +119,9 @@ impl PreferencesRecord {
             }
             if let Some(url) = &patch.disabled_redirect_url {
                 doc.disabled_redirect_url.clone_from(url);
+            }
+            if let Some(notify) = patch.notify_impersonated {
+                doc.notify_impersonated = notify;
             }
             let mut commit = Vec::new();
             if let Some(id) = &patch.default_group {

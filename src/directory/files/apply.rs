@@ -146,6 +146,7 @@ impl Directory {
                 wanted.secure_with_password_if_portal_users_exist,
             ),
             disabled_redirect_url: Some(wanted.disabled_redirect_url),
+            notify_impersonated: Some(wanted.notify_impersonated),
             default_group: wanted.default_group,
         };
         Ok(self.preferences().change(patch, change).await?.version)

@@ -30,6 +30,8 @@ pub struct PreferencesEntry {
     pub(super) disabled_redirect_url: Option<String>,
     /// `None` leaves it as it is.
     pub(super) default_group: Option<GroupId>,
+    #[serde(default)]
+    pub(super) notify_impersonated: bool,
 }
 
 /// A group as it is in a file.
@@ -139,6 +141,7 @@ impl Entry {
                 ),
                 ("disabled_redirect_url", it.disabled_redirect_url.into()),
                 ("default_group", it.default_group.map(|id| id.to_string()).into()),
+                ("notify_impersonated", it.notify_impersonated.into()),
             ],
             Self::Group(it) => vec![
                 ("id", it.id.to_string().into()),
@@ -180,6 +183,7 @@ impl From<Stored<Preferences>> for Entry {
                 .secure_with_password_if_portal_users_exist,
             disabled_redirect_url: doc.disabled_redirect_url,
             default_group: Some(doc.default_group),
+            notify_impersonated: doc.notify_impersonated,
         })
     }
 }

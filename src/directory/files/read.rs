@@ -90,12 +90,14 @@ fn preferences(mut table: Table<'_>) -> Option<At<PreferencesEntry>> {
     let secure = table.flag("secure_with_password_if_portal_users_exist", true);
     let disabled_redirect_url = table.string("disabled_redirect_url").map(|url| url.value);
     let default_group = table.string("default_group").map(|id| id.value.into());
+    let notify_impersonated = table.flag("notify_impersonated", false);
     table.finish();
     let secure_with_password_if_portal_users_exist = secure?;
     let value = PreferencesEntry {
         secure_with_password_if_portal_users_exist,
         disabled_redirect_url,
         default_group,
+        notify_impersonated: notify_impersonated?,
     };
     Some(At { value, place })
 }

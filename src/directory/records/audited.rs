@@ -178,6 +178,7 @@ fn preferences(doc: Preferences) -> Audited {
         secure_with_password_if_portal_users_exist,
         disabled_redirect_url,
         default_group,
+        notify_impersonated,
         managed_by,
     } = doc;
     let fields = Fields::of([
@@ -187,6 +188,7 @@ fn preferences(doc: Preferences) -> Audited {
         ),
         ("disabled_redirect_url", value(&disabled_redirect_url)),
         ("default_group", value(&default_group)),
+        ("notify_impersonated", value(&notify_impersonated)),
         ("managed_by", value(&managed_by)),
     ]);
     let name = "preferences".to_owned();

@@ -59,6 +59,8 @@ pub enum MailKind {
     Reset,
     /// To report that the password or the second factor has changed.
     AccountChanged,
+    /// To report that staff acted as the user in the portal (R18).
+    Impersonation,
 }
 
 /// What has changed in an account, and by whom.
@@ -162,7 +164,7 @@ impl MailKind {
         match self {
             Self::Invitation => Some(Occasion::Invitation),
             Self::Reset => Some(Occasion::Reset),
-            Self::AccountChanged => None,
+            Self::AccountChanged | Self::Impersonation => None,
         }
     }
 
@@ -170,7 +172,9 @@ impl MailKind {
     /// request one.
     pub(crate) const fn retention(self) -> SignedDuration {
         match self {
-            Self::Invitation | Self::AccountChanged => SignedDuration::from_hours(30 * 24),
+            Self::Invitation | Self::AccountChanged | Self::Impersonation => {
+                SignedDuration::from_hours(30 * 24)
+            }
             Self::Reset => SignedDuration::from_hours(24),
         }
     }

@@ -19,6 +19,9 @@ pub struct Preferences {
     pub disabled_redirect_url: Option<String>,
     /// The id of the group a new user gets when none is named (R6).
     pub default_group: GroupId,
+    /// Whether portal users get a mail when staff acts as them in the portal (R18).
+    #[serde(default)]
+    pub notify_impersonated: bool,
     /// The file that manages the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<ManagedBy>,
@@ -31,6 +34,7 @@ impl Default for Preferences {
             secure_with_password_if_portal_users_exist: true,
             disabled_redirect_url: None,
             default_group: GroupId::from(built_in::ADMIN),
+            notify_impersonated: false,
             managed_by: None,
         }
     }

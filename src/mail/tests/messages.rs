@@ -234,7 +234,8 @@ fn a_mail_about_a_change_says_what_who_when_and_whom_to_ask() {
 
 /// All kinds of mails in a language: the texts of both parts.
 fn both_parts(language: &str, settings: &str) -> Vec<[String; 2]> {
-    let kinds = [MailKind::Invitation, MailKind::Reset, MailKind::AccountChanged];
+    let kinds =
+        [MailKind::Invitation, MailKind::Reset, MailKind::AccountChanged, MailKind::Impersonation];
     let parts = kinds.map(|kind| {
         let mut open = open(Occasion::Reset);
         let changed = kind == MailKind::AccountChanged;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::admin::Admin;
+use crate::support::browser::Browser;
 use crate::support::client::within;
 use crate::support::gate::HOST;
 use crate::support::program::{Home, Program};
@@ -116,6 +117,38 @@ async fn r41_smtp_blind_copy_is_only_in_the_envelope() {
     let message = parsed(data.as_bytes());
     is_an_invitation(&message, "ann@acme.test");
     assert_eq!(message.from().unwrap().first().unwrap().name(), Some("Portal"));
+}
+
+#[tokio::test]
+async fn r18_impersonated_users_get_a_mail_if_preferred() {
+    let home = home().await;
+    let certificate = Certificate::write(&home.path(""), "mail");
+    let mut server = MailServer::start(&certificate, "starttls", 0).await;
+    through_server(&home, &certificate, server.port);
+    let program = home.serve().await;
+    let admin = &program.admin;
+    let acme = admin.organization("Acme Ltd").await;
+    let ann = admin.user(&acme, "ann@acme.test", "limited").await;
+    let open = async |path: &str, body: Value| {
+        let link = admin.post(&format!("/api/v1/{path}"), body).await.ok();
+        let mut staff = Browser::new(program.gateway, HOST);
+        let target = staff.local(link["url"].as_str().unwrap());
+        assert_eq!(staff.open(&target).await.status, 303);
+    };
+    let impersonate = || json!({ "user": ann, "reason": "Ticket 7" });
+    open("impersonations", impersonate()).await;
+    assert_eq!(admin.get("/api/v1/mail").await.ok()["items"], json!([]), "off by default");
+    home.run(&["preferences", "set", "--notify-impersonated", "true"]).await.done();
+    open("views", json!({ "organization": acme, "reason": "Ticket 7" })).await;
+    assert_eq!(admin.get("/api/v1/mail").await.ok()["items"], json!([]), "a view is of nobody");
+    open("impersonations", impersonate()).await;
+    let mail = server.next_report().await;
+    assert_eq!(mail["to"], json!(["ann@acme.test"]));
+    let message = parsed(mail["data"].as_str().unwrap().as_bytes());
+    let text = message.body_text(0).unwrap();
+    assert!(text.contains("opened the portal with your account"), "{text}");
+    assert!(text.contains("ann@acme.test") && !text.contains("Ticket"), "{text}");
+    assert_eq!(only_mail(admin).await["occasion"], "impersonation");
 }
 
 #[tokio::test]

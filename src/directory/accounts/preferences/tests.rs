@@ -16,6 +16,7 @@ async fn r12_links_ask_for_sign_in_by_default() {
             "secure_with_password_if_portal_users_exist": true,
             "disabled_redirect_url": null,
             "default_group": "admin",
+            "notify_impersonated": false,
             "version": 1,
         })
     );
