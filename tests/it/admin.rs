@@ -10,3 +10,4 @@ mod policy_reload;
 mod questions;
 mod scope;
 mod two_editors;
+mod ui;

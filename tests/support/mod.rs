@@ -11,6 +11,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub(crate) mod admin;
+pub(crate) mod admin_ui;
 pub(crate) mod authenticator;
 pub(crate) mod browser;
 pub(crate) mod chrome;
