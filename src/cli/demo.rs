@@ -63,11 +63,15 @@ fn print(ready: &demo::Ready, out: &mut dyn Write) -> std::io::Result<()> {
     }
     let administrator = &ready.staff.administrator;
     writeln!(out, "\n  Administration, at {}", ready.admin)?;
+    writeln!(out, "  {:<34} {}", administrator.login, administrator.password)?;
     writeln!(
         out,
-        "  {:<34} {:<24} authenticator key {}",
-        administrator.login, administrator.password, administrator.totp_secret
+        "  code from an authenticator app     with the key {}",
+        administrator.totp_secret
     )?;
+    if let Some((code, _)) = administrator.recovery_codes.split_first() {
+        writeln!(out, "  or, once, the recovery code        {code}")?;
+    }
     writeln!(out, "  API token {}", ready.staff.token)?;
     writeln!(out, "\n  Secure links")?;
     for organization in &ready.organizations {

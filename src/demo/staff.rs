@@ -30,6 +30,8 @@ pub struct ReadyAdministrator {
     pub password: String,
     /// The secret of the authenticator app, in base32.
     pub totp_secret: String,
+    /// Codes that stand in for the app, each once.
+    pub recovery_codes: Vec<String>,
 }
 
 /// Creates the administrator with this password and the token, or issues new secrets to those of an
@@ -61,7 +63,10 @@ pub(super) async fn staff(
             administrators.create(new, change).await?
         }
     };
-    let secret = issued.second_factor.map(|factor| factor.secret).unwrap_or_default();
+    let (secret, recovery_codes) = issued
+        .second_factor
+        .map(|factor| (factor.secret, factor.recovery_codes))
+        .unwrap_or_default();
     let tokens = directory.api_tokens();
     for earlier in tokens.list(&page).await?.items {
         if earlier.name == NAME {
@@ -76,6 +81,7 @@ pub(super) async fn staff(
             login: NAME.to_owned(),
             password: password.to_owned(),
             totp_secret: secret.split_whitespace().collect(),
+            recovery_codes,
         },
         token: token.expose().to_owned(),
     })

@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod admin_ui;
 mod banner;
 mod branding;
 mod coming_back;

@@ -237,6 +237,26 @@ impl Chrome {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
+    /// The same for a script that calls its last argument with what it finds.
+    pub(crate) async fn ask_later(&self, script: &str) -> Value {
+        within("a script", self.client.execute_async(script, Vec::new())).await.unwrap()
+    }
+
+    /// Sends keys to the element that has the focus.
+    pub(crate) async fn keys(&self, keys: &str) {
+        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// Lets pages believe that the reader prefers this scheme, `light` or `dark`, and no motion:
+    /// colours change at once.
+    pub(crate) async fn prefers(&self, scheme: &str) {
+        let media = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.protocol("Emulation.setEmulatedMedia", json!({ "features": media })).await;
+    }
+
     /// Signs in by the page that is shown.
     pub(crate) async fn sign_in(&self, login: &str, password: &str) {
         self.fill("login", login).await;

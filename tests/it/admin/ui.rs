@@ -120,7 +120,8 @@ async fn ui_shows_both_versions_after_a_conflict() {
 
     let page = owner.confirm(&form).await;
     assert_eq!(page.status, 409);
-    for words in ["Someone else changed this group", "Theirs", "Chat – Start", "Invoices – View"] {
+    for words in ["Someone else changed this group", "Theirs", "Chat – Start", "Invoices – View"]
+    {
         page.says(words);
     }
     page.says("value=\"Mine\"");

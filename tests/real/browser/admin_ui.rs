@@ -1,0 +1,191 @@
+//! Every page of the admin UI in Chromium, found by following links from the first one: axe-core
+//! finds no violation, light and dark; nothing is blocked by the page's own policy or loaded from
+//! elsewhere; nothing moves while it loads; and it is small.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+
+use crate::support::admin::PASSWORD;
+use crate::support::admin_ui::SCRIPT;
+use crate::support::chrome::Chrome;
+use crate::support::gate::TestGate;
+
+/// axe-core, as it was released.
+const AXE: &str = include_str!("../vendor/axe-4.14.1.min.js");
+/// What the first load of a page may take in total, in bytes.
+const LARGEST: u64 = 60 * 1024;
+/// How many pages of one kind are opened.
+const OF_A_KIND: usize = 6;
+
+/// The links of the page to other pages.
+const LINKS: &str = "return [...document.querySelectorAll('a[href^=\"/\"]')]
+    .filter(link => !link.hasAttribute('download')).map(link => link.getAttribute('href'))";
+
+/// Violations, with the elements that have them.
+const CHECK: &str = "const done = arguments[arguments.length - 1];
+    axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => done(violations.map(
+      it => it.id + ': ' + it.nodes.map(node => node.html).slice(0, 3).join(' '))))";
+
+/// What was loaded, how many bytes that were, and how much of the page has moved.
+const LOADED: &str = "const done = arguments[arguments.length - 1];
+    let moved = 0;
+    new PerformanceObserver(list => {
+      for (const entry of list.getEntries()) moved += entry.value;
+    }).observe({ type: 'layout-shift', buffered: true });
+    const entries = [...performance.getEntriesByType('navigation'),
+      ...performance.getEntriesByType('resource')];
+    setTimeout(() => done({
+      names: entries.map(entry => entry.name),
+      bytes: entries.reduce((sum, entry) => sum + entry.encodedBodySize, 0),
+      moved,
+    }), 100)";
+
+/// A gateway with records of every kind, and an owner.
+async fn gate() -> TestGate {
+    let gate = TestGate::builder().setting("admin.require_mfa", "false").start().await;
+    let admin = &gate.admin;
+    let owner = json!({
+        "login": "olga", "role": "owner", "impersonate": true, "password": PASSWORD, "mfa": false,
+    });
+    admin.post("/api/v1/administrators", owner).await.created();
+    let acme = admin.acme_with_user("liam@acme.example", "limited").await;
+    admin.organization(SCRIPT).await;
+    let end_users = format!("/api/v1/organizations/{acme}/end-users");
+    let ida = json!({ "name": SCRIPT, "email": "ida@acme.example" });
+    let ida = admin.post(&end_users, ida).await.created();
+    let invited = json!({
+        "organization": acme, "end_user": ida, "login": "ida@acme.example", "group": "limited",
+        "invite": true,
+    });
+    admin.post("/api/v1/users", invited).await;
+    admin.post("/api/v1/tokens", json!({ "name": "ci", "role": "auditor" })).await;
+    let bulk = json!({ "apply_to": "organizations", "action": "enable", "organizations": [acme] });
+    admin.post("/api/v1/bulk", bulk).await;
+    gate.sign_in("liam@acme.example", PASSWORD).await;
+    gate
+}
+
+async fn signed_in(gate: &TestGate) -> Chrome {
+    let chrome = Chrome::at(&format!("http://{}", gate.admin_address)).await;
+    chrome.goto("/sign-in").await;
+    chrome.sign_in("olga", PASSWORD).await;
+    chrome.arrives("/").await;
+    chrome
+}
+
+/// What pages have in common whose addresses differ by an id: the first part of the path, how many
+/// parts it has, and the names of the parameters.
+fn kind(address: &str) -> String {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let names: Vec<_> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
+    let mut parts = path.trim_start_matches('/').split('/');
+    let first = parts.next().unwrap_or_default();
+    format!("{first} {} {}", parts.count(), names.join(" "))
+}
+
+/// A name for the pictures of a page.
+fn picture(address: &str) -> String {
+    let name: String =
+        address.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    format!("admin-ui{}", name.trim_end_matches('-'))
+}
+
+#[tokio::test]
+async fn every_page_of_the_admin_ui_is_sound() {
+    let gate = gate().await;
+    let chrome = signed_in(&gate).await;
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    let mut waiting = VecDeque::from(["/".to_owned()]);
+    let mut seen = vec!["/".to_owned()];
+    let mut faults = Vec::new();
+    while let Some(address) = waiting.pop_front() {
+        chrome.goto(&address).await;
+        faults.extend(faults_of(&chrome, &address, &gate).await);
+        let of_kind = kinds.entry(kind(&address)).or_default();
+        *of_kind += 1;
+        if *of_kind == 1 {
+            chrome.picture(&picture(&address)).await;
+        }
+        let Value::Array(links) = chrome.ask(LINKS).await else { panic!("no list") };
+        for link in links {
+            let link = link.as_str().unwrap().split('#').next().unwrap().to_owned();
+            let is_page = !link.starts_with("/docs") && !link.starts_with("/api/");
+            let further = kinds.get(&kind(&link)).copied().unwrap_or(0) < OF_A_KIND;
+            if is_page && further && !seen.contains(&link) {
+                seen.push(link.clone());
+                waiting.push_back(link);
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} of {} pages:\n{}", faults.len(), seen.len(), faults.join("\n"));
+    chrome.quiet().await;
+    assert!(kinds.len() > 3, "{kinds:?}");
+}
+
+/// What is wrong with the page that is shown.
+async fn faults_of(chrome: &Chrome, address: &str, gate: &TestGate) -> Vec<String> {
+    let mut faults = Vec::new();
+    let loaded = chrome.ask_later(LOADED).await;
+    let origin = format!("http://{}/", gate.admin_address);
+    for name in loaded["names"].as_array().unwrap() {
+        if !name.as_str().unwrap().starts_with(&origin) {
+            faults.push(format!("{address} loads {name}"));
+        }
+    }
+    if loaded["bytes"].as_u64().unwrap() > LARGEST {
+        faults.push(format!("{address} is {} bytes", loaded["bytes"]));
+    }
+    if loaded["moved"].as_f64().unwrap() > 0.0 {
+        faults.push(format!("{address} moves while it loads: {}", loaded["moved"]));
+    }
+    chrome.ask(AXE).await;
+    for scheme in ["light", "dark"] {
+        chrome.prefers(scheme).await;
+        for violation in chrome.ask_later(CHECK).await.as_array().unwrap() {
+            faults.push(format!("{address}, {scheme}: {}", violation.as_str().unwrap()));
+        }
+    }
+    faults
+}
+
+/// The keyboard alone: a new group with two permissions.
+#[tokio::test]
+async fn ui_a_group_is_made_by_keyboard_alone() {
+    const ENTER: &str = "\u{e007}";
+    const TAB: &str = "\u{e004}";
+    let gate = gate().await;
+    let chrome = signed_in(&gate).await;
+    chrome.goto("/groups").await;
+    tab_to(&chrome, "New group").await;
+    chrome.keys(ENTER).await;
+    chrome.arrives("/groups/new").await;
+    tab_to(&chrome, "name").await;
+    chrome.keys("Keyboard").await;
+    for permission in ["portal.access", "invoices.view"] {
+        tab_to(&chrome, permission).await;
+        chrome.keys(" ").await;
+    }
+    tab_to(&chrome, "Create").await;
+    chrome.keys(ENTER).await;
+    chrome.sees("The group was created.").await;
+    chrome.keys(TAB).await;
+    let groups = gate.admin.get("/api/v1/groups").await.ok();
+    let made = groups["items"].as_array().unwrap().iter().find(|it| it["name"] == "Keyboard");
+    assert_eq!(made.unwrap()["permissions"], json!(["portal.access", "invoices.view"]));
+    chrome.quiet().await;
+}
+
+/// Presses Tab until the element with this text, name or value has the focus.
+pub(super) async fn tab_to(chrome: &Chrome, what: &str) {
+    let focused = "const it = document.activeElement;
+        return [it.textContent.trim(), it.name, it.value].filter(Boolean)";
+    for _ in 0..200 {
+        chrome.keys("\u{e004}").await;
+        let names = chrome.ask(focused).await;
+        if names.as_array().unwrap().iter().any(|name| name == what) {
+            return;
+        }
+    }
+    panic!("Tab never reaches {what}:\n{}", chrome.text().await);
+}
