@@ -75,6 +75,10 @@ async fn cli_asks_with_consequences_before_large_changes() {
             "the invitation goes to `office@acme.example`, not to `bob@acme.example`",
         ),
         (
+            &["organizations", "park", "acme", "--reason", "Moved."],
+            "Park the organization Acme (id acme)?\n- 1 person loses",
+        ),
+        (
             &["users", "erase", "ann"],
             "Erase ann (the portal user, 1 session, 0 tokens, 0 emails)?\n- ",
         ),

@@ -227,6 +227,7 @@ fn r8_a_parked_organization_opens_only_what_is_public() {
                 assert_eq!(decision.name(), "deny", "{request}");
             }
         }
+        assert_eq!(ask(&policy, Some(&parked), "GET /nowhere").name(), "deny", "{kind:?}");
         let public = ask(&policy, Some(&parked), "GET /public/logo.png");
         assert_eq!(public.reason(), Reason::Public);
     }

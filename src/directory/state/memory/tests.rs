@@ -1,5 +1,6 @@
 use super::*;
 use crate::directory::accounts::groups::{Grant, GroupPatch, NewGroup};
+use crate::directory::accounts::organizations::{NewParking, OrganizationPatch};
 use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::accounts::users::UserPatch;
 use crate::directory::fixture::by_operator;
@@ -221,4 +222,34 @@ async fn invalid_ids_are_unknown() {
         );
         assert_eq!(fixture.directory.users().with_login(id).await.unwrap_err().code(), "not-found");
     }
+}
+
+#[tokio::test]
+async fn i1_a_damaged_parked_organization_stays_parked() {
+    let fixture = Fixture::new().await;
+    fixture.organization("acme").await;
+    fixture.organization("globex").await;
+    let parking = |parked| OrganizationPatch { parked: Some(parked), ..Default::default() };
+    let park = async |id: &str, reason: Option<&str>| {
+        let patch = parking(reason.map(|reason| NewParking { reason: reason.to_owned() }));
+        let organizations = fixture.directory.organizations();
+        organizations.change(&id.into(), patch, &by_operator()).await.unwrap();
+    };
+    let parked = |id: &str| fixture.directory.snapshot().parked(id).map(ToString::to_string);
+    park("acme", Some("Moved")).await;
+    assert_eq!((parked("acme").as_deref(), parked("globex")), (Some("Moved"), None));
+    let damaged = Write::Put {
+        kind: kind::ORGANIZATION,
+        id: "acme".to_owned(),
+        expect: Expect::Any,
+        doc: "{}".into(),
+        unique: Vec::new(),
+        index: vec![Parked::key()],
+        ordered: Vec::new(),
+    };
+    fixture.store.commit(vec![damaged]).await.unwrap();
+    park("globex", Some("Closed")).await;
+    assert!(parked("acme").is_some() && parked("globex").is_some());
+    park("globex", None).await;
+    assert!(parked("acme").is_some() && parked("globex").is_none());
 }
