@@ -1,8 +1,10 @@
 //! Parked organizations: the portal is closed for everyone in them (R8), and opened again.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use super::views::{LOGIN, Site};
+use super::views_limits::Caller;
 use crate::support::admin::PASSWORD;
 use crate::support::authenticator::App;
 use crate::support::browser::{Browser, Form};
@@ -286,4 +288,26 @@ async fn parking_is_tried_out_listed_explained_and_audited() {
         assert_eq!(refused["errors"][0]["field"], "parked.reason", "{reason:?}");
     }
     admin.patch(&site.organization(), json!({ "parked": true })).await.refused(422, "invalid");
+}
+
+#[tokio::test]
+async fn i10_parking_needs_a_role_and_the_organization_in_scope() {
+    let site = site().await;
+    let mut anna = signed_in(&site, LOGIN).await;
+    let scope = |role: &str| json!({ "role": role, "scope": [site.acme] });
+    let (mut technician, _) = Caller::token(&site, scope("technician")).await;
+    let (mut administrator, _) = Caller::token(&site, scope("administrator")).await;
+    let own = format!("organizations/{}", site.acme);
+    let globex = site.gate.admin.get("/api/v1/organizations?search=globex").await.ok();
+    let other = format!("organizations/{}", globex["items"][0]["id"].as_str().unwrap());
+    let parked = || json!({ "parked": { "reason": REASON } });
+    assert_eq!(technician.call(Method::PATCH, &own, parked()).await.0, 403);
+    assert_eq!(administrator.call(Method::PATCH, &other, parked()).await.0, 404);
+    assert_eq!(anna.fetch("/").await.status, 200);
+    assert_eq!(administrator.call(Method::PATCH, &own, parked()).await.0, 200);
+    assert_eq!(anna.fetch("/").await.reason(), "organization-parked");
+    let (status, unparked) =
+        administrator.call(Method::PATCH, &own, json!({ "parked": null })).await;
+    assert_eq!(status, 200, "{unparked}");
+    assert_eq!(anna.fetch("/").await.status, 401);
 }

@@ -60,7 +60,7 @@ fn refusal(reply: &Reply) -> (u16, String) {
 }
 
 /// A caller of the admin API over TCP: an administrator's browser, or a token.
-struct Caller {
+pub(super) struct Caller {
     browser: Browser,
     bearer: Option<String>,
 }
@@ -78,7 +78,7 @@ impl Caller {
         (caller, id)
     }
 
-    async fn token(site: &Site, rights: Value) -> (Self, String) {
+    pub(super) async fn token(site: &Site, rights: Value) -> (Self, String) {
         let mut new = json!({ "name": "ci" });
         new.as_object_mut().unwrap().extend(rights.as_object().unwrap().clone());
         let created = site.gate.admin.post("/api/v1/tokens", new).await.ok();
@@ -91,7 +91,7 @@ impl Caller {
         Self { browser: Browser::new(address, &address.to_string()), bearer }
     }
 
-    async fn call(&mut self, method: Method, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn call(&mut self, method: Method, path: &str, body: Value) -> (u16, Value) {
         let bearer = self.bearer.as_ref().map(|token| format!("Bearer {token}"));
         let origin = format!("http://{}", self.browser.host());
         let mut headers = vec![("content-type", "application/json"), ("origin", &*origin)];
