@@ -9,7 +9,7 @@ use super::terminal::escaped_line;
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "portcullis explain REFERENCE\n       portcullis explain <--user LOGIN | --link LINK | --group GROUP | --anonymous> METHOD TARGET"
+    override_usage = "portcullis explain REFERENCE\n       portcullis explain <--user LOGIN | --link LINK | --group GROUP | --trial ORGANIZATION | --anonymous> METHOD TARGET"
 )]
 pub(super) struct ExplainArgs {
     #[command(flatten)]
@@ -19,7 +19,7 @@ pub(super) struct ExplainArgs {
         long,
         value_name = "ORGANIZATION",
         requires = "group",
-        conflicts_with_all = ["user", "link", "anonymous"]
+        conflicts_with_all = ["user", "link", "trial", "anonymous"]
     )]
     organization: Option<String>,
     /// The host of the request [default: that of the public URL]
@@ -54,6 +54,9 @@ struct Subject {
     /// A session in a group, by the group's id or name
     #[arg(long, value_name = "GROUP")]
     group: Option<String>,
+    /// A trial of the portal of an organization, by the organization's id or name
+    #[arg(long, value_name = "ORGANIZATION")]
+    trial: Option<String>,
     /// A visitor without a session
     #[arg(long)]
     anonymous: bool,
@@ -67,11 +70,12 @@ impl ExplainArgs {
             let question = json!({ "reference": reference.trim() });
             return show(console, &console.post(&["explain"], Some(&question))?);
         };
-        let Subject { user, link, group, anonymous } = self.subject;
+        let Subject { user, link, group, trial, anonymous } = self.subject;
         let user = user.map(|user| lookup::user_id(console, &user)).transpose()?;
         let group = group.map(|group| lookup::group_id(console, &group)).transpose()?;
         let organization =
             self.organization.map(|id| lookup::organization_id(console, &id)).transpose()?;
+        let trial = trial.map(|id| lookup::organization_id(console, &id)).transpose()?;
         let link = match link {
             Some(link) if !link.contains("/link/") => {
                 Some(lookup::organization_id(console, &link)?)
@@ -82,6 +86,7 @@ impl ExplainArgs {
             "user": user,
             "link": link,
             "group": group,
+            "trial": trial,
             "anonymous": anonymous,
             "organization": organization,
             "address": self.address,

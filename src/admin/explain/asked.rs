@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::admin::problem::Problem;
 use crate::admin::state::AdminState;
 use crate::directory::records::UserStatus;
-use crate::directory::{DirectoryError, OrganizationFacts, Snapshot, UserFacts};
+use crate::directory::{DirectoryError, OrganizationFacts, OrganizationId, Snapshot, UserFacts};
 use crate::session::subject;
-use portcullis_policy::Subject;
+use portcullis_policy::{SessionKind, Subject, built_in};
 
-/// The request to explain: a `reference` alone, or a method, a target and exactly one of the four
+/// The request to explain: a `reference` alone, or a method, a target and exactly one of the five
 /// fields that name the subject.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +29,8 @@ pub(in crate::admin) struct Input {
     pub(super) group: Option<String>,
     /// `true`: a visitor without a session.
     pub(super) anonymous: Option<bool>,
+    /// A trial of the portal of the organization with this id.
+    pub(super) trial: Option<String>,
     /// With `group`: the organization of that member.
     pub(super) organization: Option<String>,
     method: Option<String>,
@@ -83,6 +85,7 @@ pub(super) struct Asked {
 pub(super) enum Who {
     User(UserView),
     Link(LinkView),
+    /// A member of a group, or a trial of the portal.
     Group,
     Anonymous,
 }
@@ -132,23 +135,39 @@ pub(super) async fn read(
     if input.organization.is_some() && input.group.is_none() {
         return Err(Problem::invalid("organization", "can be used only with `group`"));
     }
-    match (&input.user, &input.link, &input.group, anonymous) {
-        (Some(user), None, None, false) => of_user(admin, snapshot, user).await,
-        (None, Some(link), None, false) => of_link(admin, snapshot, link).await,
-        (None, None, Some(group), false) => {
+    match (&input.user, &input.link, &input.group, &input.trial, anonymous) {
+        (Some(user), None, None, None, false) => of_user(admin, snapshot, user).await,
+        (None, Some(link), None, None, false) => of_link(admin, snapshot, link).await,
+        (None, None, None, Some(organization), false) => {
+            of_trial(admin, snapshot, organization).await
+        }
+        (None, None, Some(group), None, false) => {
             let organization = Arc::from(input.organization.as_deref().unwrap_or_default());
             let subject = subject::of_group(group, organization, snapshot, Timestamp::MAX)
                 .ok_or_else(|| Problem::not_found("group", group))?;
             Ok(Asked { who: Who::Group, subject: Some(subject), with_access: None })
         }
-        (None, None, None, true) => {
+        (None, None, None, None, true) => {
             Ok(Asked { who: Who::Anonymous, subject: None, with_access: None })
         }
         _ => {
-            let message = "name exactly one of `user`, `link`, `group` and `anonymous`";
+            let message = "name exactly one of `user`, `link`, `group`, `trial` and `anonymous`";
             Err(Problem::invalid("user", message))
         }
     }
+}
+
+async fn of_trial(
+    admin: &AdminState,
+    snapshot: &Snapshot,
+    organization: &str,
+) -> Result<Asked, Problem> {
+    let id = OrganizationId::from(organization);
+    admin.directory.organizations().get(&id).await?;
+    let subject = subject::of_group(built_in::NON_PORTAL, id.shared(), snapshot, Timestamp::MAX)
+        .ok_or_else(|| Problem::not_found("group", built_in::NON_PORTAL))?;
+    let subject = Some(Subject { kind: SessionKind::Trial, ..subject });
+    Ok(Asked { who: Who::Group, subject, with_access: None })
 }
 
 async fn of_user(

@@ -110,6 +110,12 @@ fn sentence(request: &RefusedRequest, snapshot: &Snapshot) -> String {
     let who = match session {
         None => "A visitor without a session".to_owned(),
         Some(RefusedSession { login: Some(login), .. }) => login.clone(),
+        Some(RefusedSession { kind, organization, .. }) if kind == "staff" => {
+            format!("Staff that views the portal of {organization}")
+        }
+        Some(RefusedSession { kind, organization, .. }) if kind == "trial" => {
+            format!("Staff that tries the portal of {organization}")
+        }
         Some(RefusedSession { organization, .. }) => {
             format!("A visitor with the secure link of {organization}")
         }

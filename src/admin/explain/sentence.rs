@@ -88,9 +88,14 @@ fn name_of(who: &Who, answer: &Answer<'_>) -> String {
         Who::Group if answer.subject.is_some_and(|subject| subject.kind == SessionKind::Link) => {
             "A visitor with a secure link".to_owned()
         }
+        Who::Group if is_trial(answer) => "A trial of the portal".to_owned(),
         Who::Group => format!("A portal user in the group {}", group_name(answer)),
         Who::Link(_) | Who::Anonymous => "A visitor without a session".to_owned(),
     }
+}
+
+fn is_trial(answer: &Answer<'_>) -> bool {
+    answer.subject.is_some_and(|subject| subject.kind == SessionKind::Trial)
 }
 
 fn decided(who: &str, answer: &Answer<'_>, routes: Routes<'_>) -> String {
@@ -122,6 +127,10 @@ fn because(answer: &Answer<'_>, routes: Routes<'_>) -> String {
         "public" => format!("{named} is public"),
         "signed-in" => format!("{named} only needs a session"),
         "permitted" => permitted(route, answer),
+        "trial" if route.is_some() => {
+            format!("needs {}, but {named} is not closed", needs(route, answer))
+        }
+        "trial" => "no route is for this request, and none closes it".to_owned(),
         "no-session" => match route.map(Route::access) {
             Some(Access::Require(_)) => format!("needs {}", needs(route, answer)),
             _ => format!("{named} needs a session"),

@@ -1,6 +1,7 @@
 //! Sessions of the operator's staff (R17, R18, R20).
 
 use super::*;
+use crate::directory::access::trials::NewTrial;
 use crate::directory::access::views::ViewTarget;
 
 /// The browser of a member of staff.
@@ -83,6 +84,34 @@ async fn r20_sessions_of_staff_end_at_their_own_limits() {
     let other = portal.staff(&user).await;
     assert_eq!(banner_ends(portal.presented(&other, after(1)).await), Some(after(30)));
     assert_eq!(portal.sessions.sweep(after(24 * 60)).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn trial_ends_after_its_minutes_although_it_is_used() {
+    let folder = TempDir::new().unwrap();
+    let portal = Portal::open(folder.path()).await;
+    portal.acme().await;
+    let trial = async |minutes: u8| {
+        let new = NewTrial { organization: None, minutes, reason: "Map it".to_owned() };
+        let (id, link) =
+            portal.directory.trials().request(&new, &by_operator_at(noon())).await.unwrap();
+        let session = portal.open_link(&link.token.hash(), noon()).await.unwrap();
+        assert!(portal.open_link(&link.token.hash(), noon()).await.is_none());
+        (id, session)
+    };
+    let (id, short) = trial(5).await;
+    let (_, long) = trial(60).await;
+    let found = portal.presented(&short, after(1)).await;
+    assert_eq!(found.subject().unwrap().kind, SessionKind::Trial);
+    assert_eq!((found.trial(), found.banner().unwrap().ends), (Some(&id), after(5)));
+    assert!(portal.is_in(&short, after(4)).await && !portal.is_in(&short, after(5)).await);
+    for minutes in [20, 40, 59] {
+        assert!(portal.is_in(&long, after(minutes)).await);
+    }
+    assert!(!portal.is_in(&long, after(60)).await);
+    assert_eq!(portal.sessions.sweep(after(60)).await.unwrap(), 2);
+    let view = portal.staff(&acme()).await;
+    assert_eq!(portal.presented(&view, noon()).await.trial(), None);
 }
 
 #[tokio::test]

@@ -134,6 +134,7 @@ async fn trial_opens_what_has_no_route_to_one_browser_only() {
 #[tokio::test]
 async fn trial_keeps_the_floor() {
     let gate = gate().await;
+    let acme = gate.admin.get("/api/v1/organizations").await.ok()["items"][0]["id"].clone();
     let (mut trial, _) = tried(&gate).await;
     for (method, target, refused) in [
         (Method::GET, "/admin", (403, "route-closed")),
@@ -150,7 +151,27 @@ async fn trial_keeps_the_floor() {
     ] {
         let reply = send(&mut trial, method.clone(), target).await;
         assert_eq!(reply, (refused.0, refused.1.to_owned()), "{method} {target}");
+        // `explain` decides as the gateway.
+        let asked = json!({ "trial": acme, "method": method.as_str(), "target": target });
+        let explained = gate.admin.post("/api/v1/explain", asked).await.ok();
+        assert_eq!(explained["reason"], refused.1, "{explained}");
     }
+    for (target, sentence) in [
+        ("/tickets/7", "A trial of the portal may open GET /tickets/7: no route is for"),
+        ("/invoices/7", "A trial of the portal may open GET /invoices/7: needs"),
+    ] {
+        let asked = json!({ "trial": acme, "method": "GET", "target": target });
+        let explained = gate.admin.post("/api/v1/explain", asked).await.ok();
+        assert_eq!(
+            (&explained["decision"], &explained["reason"]),
+            (&json!("allow"), &json!("trial"))
+        );
+        assert!(explained["sentence"].as_str().unwrap().starts_with(sentence), "{explained}");
+    }
+    let record = gate.recorded("reason", "staff-not-allowed").await;
+    let path = format!("/api/v1/explain?reference={}", record["request"].as_str().unwrap());
+    let told = gate.admin.get(&path).await.ok();
+    assert!(told["sentence"].as_str().unwrap().starts_with("Staff that tries the portal"));
     let foreign = [("sec-fetch-site", "cross-site"), ("origin", "http://evil.test")];
     let reply = trial.send(Method::POST, "/tickets/7", &foreign, "").await;
     assert_eq!(outcome(&reply), (403, "cross-origin".to_owned()));
@@ -187,6 +208,8 @@ async fn i7_end_of_a_trial_closes_what_is_open() {
     .await;
     assert_eq!(status(&wire.head().await), 101);
     gate.arrived();
+    let dry = gate.admin.delete(&format!("{TRIALS}/{id}?dry_run=true")).await.ok();
+    assert_eq!(dry["changes"]["sessions_ended"], 1, "{dry}");
     assert_eq!(shown(&gate, &id).await["state"], "running");
     gate.admin.delete(&format!("{TRIALS}/{id}")).await.ok();
     let since = Instant::now();
