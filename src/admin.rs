@@ -28,7 +28,7 @@
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
 //! | `files` | records as a file, and applying one |
 //! | `audit` | the audit log |
-//! | `health`, `status`, `portal_servers` | probes, and the gateway at a glance |
+//! | `health`, `status`, `overview`, `portal_servers`, `certificates` | probes, and the gateway at a glance |
 //! | `ui` | the pages for administrators, a client of all of the above |
 
 use axum::Router;
@@ -41,6 +41,7 @@ mod administrators;
 mod audit;
 mod authority;
 mod caller;
+mod certificates;
 mod conflict;
 mod documentation;
 mod dry_run;
@@ -61,6 +62,7 @@ mod openapi;
 mod operation;
 mod organizations;
 mod origin;
+mod overview;
 mod personal_data;
 mod policy;
 mod portal_servers;

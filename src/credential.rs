@@ -18,8 +18,9 @@
 //! | [`totp`], [`recovery`] | the codes of second factors (R51) |
 //! | [`csrf`] | form tokens |
 //! | [`lockout`] | whether an account may be tried from an address now (I6) |
-//! | [`pem`] | certificates and keys in PEM files |
+//! | [`pem`], [`certificate`] | certificates and keys in PEM files, and when a certificate expires |
 
+pub mod certificate;
 pub mod csrf;
 pub mod hashing;
 pub mod key;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::problem::Problem;
 use super::response::{ApiResult, Document, document};
 use super::scoped::Unauthenticated;
+use super::state::AdminState;
 
 /// How long the readiness probe waits for the store.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -29,13 +30,22 @@ pub(super) async fn alive() -> ApiResult<Document<Health>> {
 /// 200 when requests can be decided: the store responds, and cached state is fresh (I2). Otherwise
 /// 503.
 pub(super) async fn ready(Unauthenticated(admin): Unauthenticated) -> ApiResult<Document<Health>> {
-    let answer = tokio::time::timeout(STORE_TIMEOUT, admin.directory.check_store()).await;
-    let detail = if !matches!(answer, Ok(Ok(_))) {
-        "the store does not respond"
-    } else if !admin.freshness.fresh(admin.max_staleness) {
-        "cached state is older than `store.max_staleness`"
-    } else {
-        return document(&Health { status: "ready" });
-    };
-    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", detail))
+    match admin.not_ready().await {
+        None => document(&Health { status: "ready" }),
+        Some(detail) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", detail)),
+    }
+}
+
+impl AdminState {
+    /// Why requests cannot be decided; `None` if they can.
+    pub(super) async fn not_ready(&self) -> Option<&'static str> {
+        let answer = tokio::time::timeout(STORE_TIMEOUT, self.directory.check_store()).await;
+        if !matches!(answer, Ok(Ok(_))) {
+            Some("the store does not respond")
+        } else if !self.freshness.fresh(self.max_staleness) {
+            Some("cached state is older than `store.max_staleness`")
+        } else {
+            None
+        }
+    }
 }

@@ -8,9 +8,6 @@ use tokio::net::TcpStream;
 
 use crate::config;
 
-/// How long a server of the portal may take to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// The portal's servers, as the settings name them.
 #[derive(Debug)]
 pub(super) struct PortalServers(Vec<(Option<String>, String)>);
@@ -36,10 +33,10 @@ impl PortalServers {
         Self(servers.collect())
     }
 
-    /// Connects to each of them.
-    pub(super) async fn statuses(&self) -> Vec<ServerStatus<'_>> {
+    /// Connects to each of them, for at most `patience`.
+    pub(super) async fn statuses(&self, patience: Duration) -> Vec<ServerStatus<'_>> {
         join_all(self.0.iter().map(|(upstream, address)| async move {
-            let error = connect(address).await.err();
+            let error = connect(address, patience).await.err();
             ServerStatus {
                 upstream: upstream.as_deref(),
                 address,
@@ -51,9 +48,9 @@ impl PortalServers {
     }
 }
 
-async fn connect(address: &str) -> Result<(), String> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+async fn connect(address: &str, patience: Duration) -> Result<(), String> {
+    match tokio::time::timeout(patience, TcpStream::connect(address)).await {
         Ok(connected) => connected.map(drop).map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
+        Err(_) => Err(format!("no answer within {} ms", patience.as_millis())),
     }
 }

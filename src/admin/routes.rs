@@ -9,8 +9,8 @@ use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     administrators, audit, documentation, end_users, explain, files, groups, health, imports, jobs,
-    lockouts, mail, openapi, organizations, personal_data, policy, preferences, session, sessions,
-    status, tokens, trials, user_tokens, users, views,
+    lockouts, mail, openapi, organizations, overview, personal_data, policy, preferences, session,
+    sessions, status, tokens, trials, user_tokens, users, views,
 };
 
 /// Every route of the API.
@@ -213,6 +213,8 @@ pub(super) fn table() -> Table {
             op("mail.retry", "Send an email again").refuses(&["mail-done"]))
         .route(Read, Gateway, GET, "/api/v1/status", status::show,
             op("status.show", "Get the state of the gateway"))
+        .route(Read, Gateway, GET, "/api/v1/overview", overview::show,
+            op("status.overview", "Get what is well in the gateway, and what is not"))
         .route(Public, Shared, POST, "/api/v1/session", session::start,
             op("session.start", "Sign in as an administrator")
                 .refuses(&["code-required", "wrong-credentials", "second-factor-missing", "locked-out", "busy", "cross-site"]))

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::caller::{Access, Authentication};
+use super::certificates::Certificates;
 use super::portal_servers::PortalServers;
 use super::site::Site;
 use crate::audit::AuditLog;
@@ -48,6 +49,7 @@ pub struct AdminState {
     pub(super) started: Timestamp,
     pub(super) policy_directory: Arc<Path>,
     pub(super) portal_servers: Arc<PortalServers>,
+    pub(super) certificates: Arc<Certificates>,
     pub(super) rules: AdminRules,
     pub(super) site: Arc<Site>,
     /// What the rest is limited to.
@@ -87,6 +89,7 @@ impl AdminState {
             started,
             policy_directory: settings.policy.directory.as_path().into(),
             portal_servers: Arc::new(PortalServers::new(&settings.upstream)),
+            certificates: Arc::new(Certificates::read(settings)),
             rules: AdminRules::new(&settings.admin),
             site: Arc::new(Site::new(&settings.admin)),
         }

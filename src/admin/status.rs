@@ -1,7 +1,9 @@
 //! `status`: the running gateway at a glance.
 //!
-//! Each request counts all records of users, sessions and emails and connects to the portal's
+//! Each request counts all records of users and sessions and connects to the portal's
 //! servers, so this is for people and not for probes (`health`).
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,9 +17,12 @@ use crate::clock;
 use crate::directory::access::api_tokens::{ApiTokenView, TokenWarning};
 use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::records::UserStatus;
-use crate::directory::{LastReload, Page, PageRequest};
+use crate::directory::{LastReload, Page, PageRequest, Snapshot};
 use crate::session::SessionFilter;
 use portcullis_policy::{Policy, PolicyFiles};
+
+/// How long a server of the portal may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The gateway as it is now.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -45,9 +50,9 @@ struct PolicyStatus<'a> {
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-struct PortalStatus<'a> {
+pub(super) struct PortalStatus<'a> {
     enabled: bool,
-    disabled_redirect_url: Option<&'a str>,
+    disabled_redirect_url: Option<String>,
     servers: Vec<ServerStatus<'a>>,
 }
 
@@ -69,25 +74,28 @@ struct SessionCounts {
 }
 
 #[derive(Debug, Default, Serialize, schemars::JsonSchema)]
-struct MailCounts {
-    waiting: usize,
-    failed: usize,
-    unconfirmed: usize,
+pub(super) struct MailCounts {
+    waiting: u64,
+    failed: u64,
+    unconfirmed: u64,
 }
 
 /// Something that an operator should look at.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "StatusWarning")]
-struct Warning {
+pub(super) struct Warning {
     name: &'static str,
     detail: String,
 }
 
 pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult<Document<Status<'static>>> {
+    let now = clock::now();
     let snapshot = admin.directory.snapshot();
-    let (policy, preferences) = (snapshot.policy(), snapshot.preferences());
-    let redirect = preferences.disabled_redirect_url.as_deref();
-    let mut status = Status {
+    let policy = snapshot.policy();
+    let portal = admin.portal_status(&snapshot, CONNECT_TIMEOUT).await;
+    let mail = admin.mail_counts().await?;
+    let warnings = admin.warnings((&portal, &mail), &snapshot, now).await?;
+    document(&Status {
         version: env!("CARGO_PKG_VERSION"),
         public_url: admin.public_url.as_str(),
         started: admin.started,
@@ -98,23 +106,14 @@ pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult<Document<
             permissions: policy.catalogue().permissions().len(),
             routes: policy.routes().len(),
         },
-        portal: PortalStatus {
-            enabled: redirect.is_none(),
-            disabled_redirect_url: redirect,
-            servers: admin.portal_servers.statuses().await,
-        },
+        portal,
         organizations: admin.organization_count().await?,
         users: admin.user_counts().await?,
         sessions: admin.session_counts().await?,
-        mail: admin.mail_counts().await?,
-        lockouts: admin.directory.lockouts().list(clock::now()).await?.len(),
-        warnings: Vec::new(),
-    };
-    let expectations = snapshot.check_expectations().err().map(|problems| problems.to_string());
-    status.warnings = warnings(&status, expectations, admin.authz.is_fresh());
-    status.warnings.extend(not_reloaded(&admin.directory.reloads().last()));
-    status.warnings.extend(admin.token_warnings(clock::now()).await?);
-    document(&status)
+        mail,
+        lockouts: admin.directory.lockouts().list(now).await?.len(),
+        warnings,
+    })
 }
 
 /// The files that the policy has been read from.
@@ -130,17 +129,23 @@ fn files(policy: &Policy) -> Vec<&str> {
     files
 }
 
-fn warnings(status: &Status<'_>, expectations: Option<String>, is_fresh: bool) -> Vec<Warning> {
+/// Warnings about what is in memory, and about the portal and its mail.
+fn warnings(
+    portal: &PortalStatus<'_>,
+    mail: &MailCounts,
+    expectations: Option<String>,
+    is_fresh: bool,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut warn = |name, detail| warnings.push(Warning { name, detail });
     if !is_fresh {
         let detail = "changes of the store have not been confirmed; requests are refused";
         warn("store-stale", detail.to_owned());
     }
-    if let Some(url) = status.portal.disabled_redirect_url {
+    if let Some(url) = &portal.disabled_redirect_url {
         warn("portal-disabled", format!("all requests are redirected to {url}"));
     }
-    for ServerStatus { address, error, .. } in &status.portal.servers {
+    for ServerStatus { address, error, .. } in &portal.servers {
         if let Some(error) = error {
             warn("portal-unreachable", format!("{address}: {error}"));
         }
@@ -148,7 +153,7 @@ fn warnings(status: &Status<'_>, expectations: Option<String>, is_fresh: bool) -
     if let Some(problems) = expectations {
         warn("expectations-not-met", problems);
     }
-    let MailCounts { failed, unconfirmed, .. } = status.mail;
+    let MailCounts { failed, unconfirmed, .. } = *mail;
     if failed > 0 {
         warn("mail-failed", format!("{failed} failed; see `portcullis mail list --state failed`"));
     }
@@ -176,6 +181,37 @@ fn not_reloaded(last: &LastReload) -> Option<Warning> {
 }
 
 impl AdminState {
+    /// Whether the portal is enabled, and its servers, after connecting to each for at most
+    /// `patience`.
+    pub(super) async fn portal_status(
+        &self,
+        snapshot: &Snapshot,
+        patience: Duration,
+    ) -> PortalStatus<'_> {
+        let redirect = snapshot.preferences().disabled_redirect_url.clone();
+        PortalStatus {
+            enabled: redirect.is_none(),
+            disabled_redirect_url: redirect,
+            servers: self.portal_servers.statuses(patience).await,
+        }
+    }
+
+    /// What an operator should look at.
+    pub(super) async fn warnings(
+        &self,
+        (portal, mail): (&PortalStatus<'_>, &MailCounts),
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Vec<Warning>, Problem> {
+        let expectations = snapshot.check_expectations().err().map(|problems| problems.to_string());
+        let mut all = warnings(portal, mail, expectations, self.authz.is_fresh());
+        all.extend(not_reloaded(&self.directory.reloads().last()));
+        let certificates = self.certificates.warnings(now);
+        all.extend(certificates.map(|(name, detail)| Warning { name, detail }));
+        all.extend(self.token_warnings(now).await?);
+        Ok(all)
+    }
+
     /// The tokens of the admin API that never expire, or soon do.
     async fn token_warnings(&self, now: Timestamp) -> Result<Vec<Warning>, Problem> {
         let tokens = self.directory.api_tokens().to_report(now).await?;
@@ -190,7 +226,7 @@ impl AdminState {
         Ok(tokens.iter().filter_map(warning).collect())
     }
 
-    async fn organization_count(&self) -> Result<u64, Problem> {
+    pub(super) async fn organization_count(&self) -> Result<u64, Problem> {
         Ok(self.directory.organizations().count().await?)
     }
 
@@ -242,23 +278,12 @@ impl AdminState {
         }
     }
 
-    async fn mail_counts(&self) -> Result<MailCounts, Problem> {
+    pub(super) async fn mail_counts(&self) -> Result<MailCounts, Problem> {
         Ok(MailCounts {
-            waiting: self.mails_in("waiting").await?,
-            failed: self.mails_in("failed").await?,
-            unconfirmed: self.mails_in("unconfirmed").await?,
+            waiting: self.mail.count("waiting").await?,
+            failed: self.mail.count("failed").await?,
+            unconfirmed: self.mail.count("unconfirmed").await?,
         })
-    }
-
-    async fn mails_in(&self, state: &str) -> Result<usize, Problem> {
-        let mut request = first_page()?;
-        let mut count = 0;
-        loop {
-            let page = self.mail.list(Some(state), &request).await?;
-            count += page.items.len();
-            let Some(next) = next_page(&page)? else { return Ok(count) };
-            request = next;
-        }
     }
 }
 

@@ -129,6 +129,28 @@ impl RefusedRequests {
         Ok(None)
     }
 
+    /// The newest requests that were refused at `since` or later, of sessions and of visitors at most
+    /// `most` each, and those that are not written yet.
+    ///
+    /// # Errors
+    /// When the store is unavailable, or a record is damaged.
+    pub async fn recent(
+        &self,
+        since: Timestamp,
+        most: usize,
+    ) -> Result<Vec<RefusedRequest>, StoreError> {
+        let reader = self.directory.records().read();
+        let mut found = Vec::new();
+        for sender in Sender::ALL {
+            found.extend(self.queue.waiting(sender));
+            for record in reader.list_back(sender.kind(), None, None, most).await? {
+                found.push(read(sender.kind(), &record)?);
+            }
+        }
+        found.retain(|request| request.time >= since);
+        Ok(found)
+    }
+
     /// Writes the queue for as long as the task runs.
     pub async fn keep_writing(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(WRITE_INTERVAL);

@@ -43,3 +43,17 @@ async fn status_is_without_warnings_if_nothing_is_wrong() {
     assert_eq!(status.body["portal"]["servers"][0]["reachable"], true, "{status:?}");
     assert_eq!(status.body["warnings"], json!([]));
 }
+
+#[tokio::test]
+async fn overview_says_what_is_well_without_reading_records() {
+    let bench = Bench::start().await;
+    bench.person("acme", "ann", "limited").await;
+    let overview = bench.get("/api/v1/overview").await;
+    assert_eq!(overview.status, 200, "{overview:?}");
+    assert_eq!((&overview.body["organizations"], &overview.body["users"]), (&1.into(), &1.into()));
+    assert!(overview.body["not_ready"].is_null(), "{overview:?}");
+    assert_eq!(overview.body["portal"]["servers"][0]["reachable"], false);
+    assert_eq!(overview.body["warnings"][0]["name"], "portal-unreachable");
+    assert_eq!(overview.body["refusals"], json!([]));
+    assert!(overview.body["policy"]["loaded"].is_string(), "{overview:?}");
+}

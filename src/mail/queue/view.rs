@@ -102,6 +102,15 @@ impl MailQueue {
         Ok(page.map(MailView::from))
     }
 
+    /// How many mails are in the state of this name.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn count(&self, state: &str) -> Result<u64, DirectoryError> {
+        let key = Key::new("state", state);
+        Ok(self.directory.records().read().count::<Mail>(Some(&key)).await?)
+    }
+
     /// The mail with this id.
     ///
     /// # Errors
