@@ -13,6 +13,7 @@
 //! | `notice` | a page with one statement, and the problem document with the same words |
 //! | [`problem`] | problem documents, for scripts and for callers of the admin API |
 //! | `brand`, `logo`, `asset` | the operator's look, and the files that carry it |
+//! | `qr` | QR codes |
 //!
 //! The sessions and the proxy use the first three too, so this module lies below them: it imports
 //! the settings and the credentials, and nothing of the directory, the sessions, the proxy or a
@@ -30,6 +31,7 @@ pub(crate) mod origin;
 pub mod paths;
 pub mod peer;
 pub(crate) mod problem;
+pub(crate) mod qr;
 pub(crate) mod request_body;
 pub(crate) mod request_error;
 pub(crate) mod response;

@@ -17,18 +17,22 @@
 //! | `frame`, `navigation`, `number` | what is around the content of each page |
 //! | `notice` | the page in place of one that cannot be shown |
 //! | `confirmation` | the question before a change, with what it would do |
+//! | `rights`, `issued_factor` | fields and secrets that accounts and tokens have in common |
 //! | `sign_in`, `kept_form` | signing in, and forms that are kept until then |
 //! | all others | the pages |
 
 #![allow(dead_code, reason = "parts that coming pages use")]
 
+mod administrators;
 mod asset_files;
 mod assets;
+mod audit;
 mod client;
 mod confirmation;
 mod fields;
 mod frame;
 mod groups;
+mod issued_factor;
 mod kept_form;
 mod kit;
 mod navigation;
@@ -36,10 +40,13 @@ mod notice;
 mod number;
 mod overview;
 mod pages;
+mod preferences;
 mod refusal;
+mod rights;
 mod sign_in;
 mod table;
 mod texts;
+mod tokens;
 mod visit;
 mod who;
 

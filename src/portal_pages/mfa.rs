@@ -4,7 +4,6 @@
 //! has expired, the sign-in page follows. Whether a code or the set-up is needed, the directory is
 //! asked on each request.
 
-mod qr;
 pub(super) mod recovery_codes;
 pub(super) mod set_up;
 

@@ -77,7 +77,9 @@ document.addEventListener("htmx:load", (event) => start(event.detail.elt));
 // Requests that a script makes by itself do not keep a session alive; when it has ended, the page
 // says so.
 document.addEventListener("htmx:configRequest", (event) => {
-  if (event.detail.elt.closest("[data-live]")) event.detail.headers["Portcullis-Live"] = "1";
+  if (!event.detail.elt.closest("[data-live]")) return;
+  event.detail.headers["Portcullis-Live"] = "1";
+  if (document.hidden) event.preventDefault();
 });
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr } = event.detail;

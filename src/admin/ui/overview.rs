@@ -1,39 +1,186 @@
-//! The first page: the gateway at a glance.
+//! The first page: what is well in the gateway, and what is not.
+//!
+//! The part that changes is asked for again every few seconds while the page is visible. A person
+//! whose scope is limited sees what happens in the own organizations.
 
 use askama::Template;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::fields::{address, segment};
 use super::frame::Frame;
+use super::texts::Overview as Words;
 use super::visit::{PageResult, Visit};
 use crate::directory::records::Authority;
 
+/// How many sign-ins are shown, of each kind.
+const SIGN_INS: usize = 5;
+/// How many days before its end a certificate needs attention.
+const CERTIFICATE_DAYS: i64 = 14;
+
+/// What the API says about the gateway.
 #[derive(Debug, Deserialize)]
-struct Status {
+struct Gateway {
     version: String,
     public_url: String,
     started: Timestamp,
+    not_ready: Option<String>,
+    policy: Policy,
+    portal: Portal,
+    mail: Mail,
+    certificates: Vec<Certificate>,
     organizations: u64,
+    users: u64,
+    refusals: Vec<Refusals>,
     warnings: Vec<Warning>,
 }
 
 #[derive(Debug, Deserialize)]
+struct Policy {
+    version: String,
+    loaded: Timestamp,
+    routes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Portal {
+    disabled_redirect_url: Option<String>,
+    servers: Vec<PortalServer>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PortalServer {
+    address: String,
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Mail {
+    waiting: u64,
+    failed: u64,
+    unconfirmed: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Certificate {
+    of: String,
+    expires: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+struct Refusals {
+    decision: String,
+    reason: String,
+    requests: u64,
+    last: Timestamp,
+    reference: String,
+}
+
+#[derive(Debug, Deserialize)]
 struct Warning {
+    name: String,
     detail: String,
+}
+
+/// An entry of the audit log about a sign-in.
+#[derive(Debug, Deserialize)]
+struct SignIn {
+    number: u64,
+    time: Timestamp,
+    subject: Subject,
+    user: Option<String>,
+    reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subject {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entries {
+    items: Vec<SignIn>,
+}
+
+impl Gateway {
+    /// Whether nothing has to be looked at.
+    fn is_well(&self) -> bool {
+        self.not_ready.is_none() && self.warnings.is_empty()
+    }
+
+    /// Whether there is nobody yet who could use the portal.
+    const fn is_new(&self) -> bool {
+        self.organizations == 0 || self.users == 0
+    }
+
+    /// Whether the policy files differ from what is in force, or expectations are not met.
+    fn has_policy_warning(&self) -> bool {
+        let names = ["policy-not-reloaded", "expectations-not-met"];
+        self.warnings.iter().any(|warning| names.contains(&&*warning.name))
+    }
+}
+
+impl Policy {
+    /// The beginning of its version, which is enough to recognize it.
+    fn short(&self) -> &str {
+        self.version.get(..12).unwrap_or(&self.version)
+    }
+}
+
+impl Certificate {
+    fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires <= now
+    }
+
+    fn expires_soon(&self, now: Timestamp) -> bool {
+        self.expires.duration_since(now).as_hours() < CERTIFICATE_DAYS * 24
+    }
+}
+
+impl Refusals {
+    fn explanation(&self) -> String {
+        address("/explain", &[("reference", &self.reference)])
+    }
+}
+
+impl SignIn {
+    /// The page of the portal user, if it is known who it was.
+    fn page(&self) -> Option<String> {
+        Some(format!("/users/{}", segment(self.user.as_deref()?)))
+    }
 }
 
 #[derive(Template)]
 #[template(path = "admin/overview.html")]
 struct Page<'a> {
     frame: Frame<'a>,
-    /// `None` for an administrator whose scope is limited.
-    status: Option<Status>,
+    text: &'a Words,
+    /// `None` for a person whose scope is limited.
+    gateway: Option<Gateway>,
+    sign_ins: Vec<SignIn>,
+    refused: Vec<SignIn>,
+    now: Timestamp,
+    /// Whether the visitor may disable and enable the portal.
+    may_manage: bool,
 }
 
 pub(super) async fn show(visit: Visit) -> PageResult {
-    let status = match visit.may_over_gateway(Authority::Read) {
-        true => Some(visit.client.get("/api/v1/status").await?),
+    let gateway = match visit.may_over_gateway(Authority::Read) {
+        true => Some(visit.client.get("/api/v1/overview").await?),
         false => None,
     };
-    visit.show(&Page { frame: visit.frame(), status })
+    visit.show(&Page {
+        frame: visit.frame(),
+        text: &visit.text().overview,
+        gateway,
+        sign_ins: entries(&visit, "user.signed-in").await?,
+        refused: entries(&visit, "user.sign-in-refused").await?,
+        now: visit.now,
+        may_manage: visit.may_over_gateway(Authority::Manage),
+    })
+}
+
+async fn entries(visit: &Visit, kind: &str) -> Result<Vec<SignIn>, super::refusal::Refusal> {
+    let path = address("/api/v1/audit", &[("kind", kind), ("limit", &SIGN_INS.to_string())]);
+    Ok(visit.client.get::<Entries>(&path).await?.items)
 }

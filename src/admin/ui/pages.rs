@@ -4,9 +4,9 @@
 
 use super::navigation::Section;
 use super::table::Pages;
-use super::{asset_files, groups, overview, sign_in};
-use crate::admin::authority::Authority::{Manage, Public, Read};
-use crate::admin::authority::Reach::{Gateway, Shared};
+use super::{administrators, asset_files, audit, groups, overview, preferences, sign_in, tokens};
+use crate::admin::authority::Authority::{Export, Manage, Own, Public, Read};
+use crate::admin::authority::Reach::{Gateway, Organizations, Shared};
 
 /// Every page.
 #[rustfmt::skip]
@@ -27,4 +27,24 @@ pub(super) fn table() -> Pages {
         .act(Manage, Gateway, "/groups/{id}", groups::editor::save)
         .show(Manage, Gateway, "/groups/{id}/delete", groups::deletion::show)
         .act(Manage, Gateway, "/groups/{id}/delete", groups::deletion::delete)
+
+        .show(Read, Gateway, "/preferences", preferences::show).entry(Section::Setup, |it| &it.preferences.title)
+        .act(Manage, Gateway, "/preferences", preferences::save)
+
+        .show(Read, Organizations, "/audit", audit::list::show).entry(Section::Activity, |it| &it.audit.title)
+        .show(Read, Organizations, "/audit/{id}", audit::entry::show)
+        .show(Export, Gateway, "/audit/checkpoint", audit::checkpoint::show)
+
+        .show(Own, Gateway, "/administrators", administrators::list::show)
+            .entry(Section::Setup, |it| &it.administrators.title)
+        .act(Own, Gateway, "/administrators", administrators::creation::create)
+        .show(Own, Gateway, "/administrators/new", administrators::creation::new)
+        .show(Own, Gateway, "/administrators/{id}", administrators::editor::show)
+        .act(Own, Gateway, "/administrators/{id}", administrators::editor::act)
+
+        .show(Own, Gateway, "/tokens", tokens::list::show).entry(Section::Setup, |it| &it.tokens.title)
+        .act(Own, Gateway, "/tokens", tokens::creation::create)
+        .show(Own, Gateway, "/tokens/new", tokens::creation::new)
+        .show(Own, Gateway, "/tokens/{id}", tokens::editor::show)
+        .act(Own, Gateway, "/tokens/{id}", tokens::editor::save)
 }

@@ -2,14 +2,26 @@
 //!
 //! What the API says about a field or in a warning is in English, in all languages.
 
+mod administrators;
+mod audit;
 mod common;
 mod groups;
+mod overview;
+mod preferences;
+mod rights;
+mod tokens;
 
 use serde::Deserialize;
 
-use self::common::{Actions, Confirmation, KeptForm, List, Notice, Overview, Shell, SignIn};
+pub(super) use self::administrators::{Administrators, SecondFactor};
+pub(super) use self::audit::Audit;
+use self::common::{Actions, Confirmation, KeptForm, List, Notice, Shell, SignIn};
 pub(super) use self::common::{Consequences, Navigation};
 pub(super) use self::groups::Groups;
+pub(super) use self::overview::Overview;
+pub(super) use self::preferences::Preferences;
+pub(super) use self::rights::Rights;
+pub(super) use self::tokens::Tokens;
 use crate::web::text::{TimeWords, Translation, Translations};
 
 /// The texts in all languages.
@@ -27,8 +39,16 @@ macro_rules! files {
 }
 
 /// The languages in the program; the first is the one for all other readers.
-pub(super) const SHIPPED: [(&str, &str); 2] =
-    [("en", files!("en": "common", "groups")), ("de", files!("de": "common", "groups"))];
+pub(super) const SHIPPED: [(&str, &str); 2] = [
+    (
+        "en",
+        files!("en": "common", "groups", "overview", "preferences", "administrators", "tokens", "audit"),
+    ),
+    (
+        "de",
+        files!("de": "common", "groups", "overview", "preferences", "administrators", "tokens", "audit"),
+    ),
+];
 
 /// All texts of one language.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,6 +66,12 @@ pub(super) struct AdminTexts {
     pub(super) sign_in: SignIn,
     pub(super) overview: Overview,
     pub(super) groups: Groups,
+    pub(super) preferences: Preferences,
+    pub(super) rights: Rights,
+    pub(super) administrators: Administrators,
+    pub(super) second_factor: SecondFactor,
+    pub(super) tokens: Tokens,
+    pub(super) audit: Audit,
 }
 
 #[cfg(test)]

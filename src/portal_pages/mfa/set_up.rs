@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use http::{HeaderMap, Response, header};
 use serde::Deserialize;
 
-use super::{AtStep, BUSY_RETRY, CODE_FIELD, Step, qr};
+use super::{AtStep, BUSY_RETRY, CODE_FIELD, Step};
 use crate::credential::secret::Secret;
 use crate::credential::totp::TotpSecret;
 use crate::directory::access::second_factors::{NewSecondFactor, SecondStep};
@@ -23,6 +23,7 @@ use crate::portal_pages::{PageResult, PagesState};
 use crate::session::SignInWay;
 use crate::web::brand::Brand;
 use crate::web::form_problem::{FormProblem, form_page};
+use crate::web::qr;
 use crate::web::response::{add_cookie, see_other};
 use crate::web::{Visitor, paths};
 

@@ -22,6 +22,9 @@ struct Ahead {
     seconds: Counted,
     minutes: Counted,
     hours: Counted,
+    /// Without it, days are given in hours.
+    #[serde(default)]
+    days: Option<Counted>,
 }
 
 /// How long since then.
@@ -57,7 +60,10 @@ fn ahead(seconds: u64, words: &Ahead) -> Filled<'_> {
         0..=90 => words.seconds.of(seconds),
         3600 => words.hours.of(1),
         91..=5400 => words.minutes.of(seconds.div_ceil(60)),
-        _ => words.hours.of(seconds.div_ceil(3600)),
+        seconds => match &words.days {
+            Some(days) if seconds > 172_800 => days.of(seconds.div_ceil(86_400)),
+            _ => words.hours.of(seconds.div_ceil(3600)),
+        },
     }
 }
 
@@ -109,6 +115,16 @@ mod tests {
         ] {
             assert_eq!(ahead(seconds, &words.ahead).plain(), expected);
         }
+    }
+
+    #[test]
+    fn a_long_wait_is_in_days_where_there_is_a_word_for_them() {
+        let mut words = words();
+        assert_eq!(ahead(172_801, &words.ahead).plain(), "in 49 hours");
+        words.ahead.days =
+            Some(toml::from_str("one = \"in {count} day\"\nother = \"in {count} days\"").unwrap());
+        assert_eq!(ahead(172_800, &words.ahead).plain(), "in 48 hours");
+        assert_eq!(ahead(172_801, &words.ahead).plain(), "in 3 days");
     }
 
     #[test]

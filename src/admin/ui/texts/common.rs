@@ -13,8 +13,6 @@ values! {
     RoleName(role);
     /// A number.
     Number(number);
-    /// The version of the program.
-    Version(version);
 }
 
 texts! {
@@ -127,16 +125,5 @@ texts! {
         busy: Text,
         keeps_form: Text,
         first_use: Text,
-    }
-    /// The first page.
-    Overview {
-        title: Text,
-        lead: Text,
-        scoped: Text,
-        version: Phrase<Version>,
-        started: Text,
-        portal: Text,
-        attention: Text,
-        organizations: Text,
     }
 }

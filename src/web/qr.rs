@@ -7,7 +7,7 @@ use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::qr::QRBuilder;
 
 /// The code for a text; `None` if the text is too long.
-pub(super) fn svg(text: &str) -> Option<String> {
+pub(crate) fn svg(text: &str) -> Option<String> {
     let code = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
     // The style sheet adds the quiet zone.
     Some(SvgBuilder::default().margin(0).to_str(&code))

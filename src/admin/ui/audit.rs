@@ -1,0 +1,107 @@
+//! The audit log: its entries, what each changed, and its checkpoints.
+
+pub(super) mod checkpoint;
+mod difference;
+pub(super) mod entry;
+pub(super) mod list;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::fields::{address, segment};
+
+const API: &str = "/api/v1/audit";
+
+/// An entry, as the API shows it.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    number: u64,
+    time: Timestamp,
+    actor: Actor,
+    via: String,
+    from: Option<String>,
+    kind: String,
+    subject: Subject,
+    organization: Option<String>,
+    user: Option<String>,
+    reason: Option<String>,
+    source: Option<String>,
+    before: Option<Map<String, Value>>,
+    after: Option<Map<String, Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Actor {
+    kind: String,
+    name: String,
+    role: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subject {
+    kind: String,
+    id: String,
+    name: String,
+}
+
+impl Actor {
+    /// The list of what the actor did.
+    fn entries(&self) -> String {
+        let key = match &*self.kind {
+            "socket" => self.kind.clone(),
+            kind => format!("{kind}:{}", self.name),
+        };
+        address("/audit", &[("actor", &key)])
+    }
+}
+
+impl Entry {
+    /// Its page.
+    fn page(&self) -> String {
+        format!("/audit/{}", self.number)
+    }
+
+    /// The page of its subject, unless that is gone or has none.
+    fn subject_page(&self) -> Option<String> {
+        if self.kind.ends_with(".deleted") {
+            return None;
+        }
+        let id = segment(&self.subject.id);
+        match &*self.subject.kind {
+            "organization" => Some(format!("/organizations/{id}")),
+            "user" => Some(format!("/users/{id}")),
+            "group" => Some(format!("/groups/{id}")),
+            "administrator" => Some(format!("/administrators/{id}")),
+            "token" => Some(format!("/tokens/{id}")),
+            "job" => Some(format!("/jobs/{id}")),
+            "preferences" => Some("/preferences".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The list of what concerns the organization.
+    fn organization_entries(&self) -> Option<String> {
+        Some(address("/audit", &[("organization", self.organization.as_deref()?)]))
+    }
+
+    /// The list of what concerns the portal user.
+    fn user_entries(&self) -> Option<String> {
+        Some(address("/audit", &[("user", self.user.as_deref()?)]))
+    }
+
+    /// The names of the fields that it changed, at most five.
+    fn changed(&self) -> String {
+        let names = self.after.iter().chain(&self.before).flat_map(Map::keys);
+        let mut names: Vec<_> = names.map(String::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(5);
+        names.join(", ")
+    }
+
+    /// Whether it is about a change of a record that existed.
+    fn is_change(&self) -> bool {
+        self.before.is_some() && self.after.is_some()
+    }
+}

@@ -1,0 +1,121 @@
+//! The list of entries, the newest first, with filters.
+
+use askama::Template;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{API, Entry};
+use crate::admin::ui::fields::{Fields, address};
+use crate::admin::ui::frame::Frame;
+use crate::admin::ui::refusal::{Answer, Refusal};
+use crate::admin::ui::texts::Audit;
+use crate::admin::ui::visit::{PageResult, Visit};
+use crate::directory::records::Authority;
+use crate::directory::records::audit::{NOUNS, OTHER_KINDS};
+
+/// How many entries a page has.
+const LIMIT: &str = "50";
+/// The filters, as the API names them.
+const FILTERS: [&str; 6] = ["actor", "user", "organization", "kind", "since", "until"];
+
+#[derive(Debug, Deserialize)]
+struct Listed {
+    items: Vec<Entry>,
+    next: Option<String>,
+    hidden: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Users {
+    items: Vec<User>,
+}
+
+#[derive(Debug, Deserialize)]
+struct User {
+    id: String,
+}
+
+#[derive(Template)]
+#[template(path = "admin/audit/list.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    text: &'a Audit,
+    filters: &'a Fields,
+    entries: Vec<Entry>,
+    hidden: u64,
+    first: Option<String>,
+    next: Option<String>,
+    kinds: Vec<String>,
+    may_export: bool,
+    refusal: Option<Refusal>,
+}
+
+impl Page<'_> {
+    fn is_filtered(&self) -> bool {
+        FILTERS.iter().any(|name| !self.filters.get(name).is_empty())
+    }
+
+    /// What is wrong with a filter.
+    fn problem(&self, name: &str) -> Option<&str> {
+        self.refusal.as_ref()?.field(name)
+    }
+
+    /// What is wrong with none of them.
+    fn general(&self) -> Option<&str> {
+        self.refusal.as_ref()?.apart_from(&FILTERS)
+    }
+}
+
+pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
+    let (listed, refusal) = match entries(&visit).await {
+        Ok(listed) => (listed, None),
+        Err(refusal) if refusal.is_about_the_form() => {
+            (Listed { items: Vec::new(), next: None, hidden: None }, Some(refusal))
+        }
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let Listed { items: entries, next, hidden } = listed;
+    let filters = visit.query.without(&["after"]);
+    let at = |fields: Fields| format!("/audit?{}", fields.encoded());
+    let status = if refusal.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let page = Page {
+        frame: visit.frame(),
+        text: &visit.text().audit,
+        filters: &visit.query,
+        entries,
+        hidden: hidden.unwrap_or(0),
+        first: visit.query.has("after").then(|| at(filters.clone())),
+        next: next.map(|next| at(filters.with("after", next))),
+        kinds: kinds(),
+        may_export: visit.may_over_gateway(Authority::Export),
+        refusal,
+    };
+    Ok(visit.page(status, &page))
+}
+
+async fn entries(visit: &Visit) -> Answer<Listed> {
+    let query = &visit.query;
+    let user = user_id(visit, query.get("user")).await?;
+    let mut parameters = vec![("limit", LIMIT), ("after", query.get("after")), ("user", &user)];
+    let others = FILTERS.iter().filter(|name| **name != "user");
+    parameters.extend(others.map(|name| (*name, query.get(name))));
+    visit.client.get(&address(API, &parameters)).await
+}
+
+/// The id of the portal user with this login. A text that is not a login is an id, such as that of a
+/// user who was deleted.
+async fn user_id(visit: &Visit, typed: &str) -> Answer<String> {
+    if typed.is_empty() {
+        return Ok(String::new());
+    }
+    let path = address("/api/v1/users", &[("login", typed), ("limit", "1")]);
+    let found = visit.client.get::<Users>(&path).await?.items.into_iter().next();
+    Ok(found.map_or_else(|| typed.to_owned(), |user| user.id))
+}
+
+/// All kinds of entries.
+fn kinds() -> Vec<String> {
+    let changes = ["created", "changed", "deleted"];
+    let of_records = NOUNS.iter().flat_map(|noun| changes.map(|change| format!("{noun}.{change}")));
+    of_records.chain(OTHER_KINDS.iter().map(ToString::to_string)).collect()
+}

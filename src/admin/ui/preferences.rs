@@ -1,0 +1,176 @@
+//! Preferences: what applies to all organizations (R12, R60). What is shown after a save is read
+//! again.
+
+use askama::Template;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::{Versioned, Write};
+use super::confirmation::{self, Question};
+use super::fields::{address, segment};
+use super::frame::Frame;
+use super::refusal::Refusal;
+use super::texts::Preferences as Words;
+use super::visit::{PageResult, Visit};
+use crate::directory::records::Authority;
+use crate::web::text::Text;
+
+const API: &str = "/api/v1/preferences";
+const URL: &str = "disabled_redirect_url";
+
+/// The preferences, as the API shows them.
+#[derive(Debug, Clone, Deserialize)]
+struct Preferences {
+    secure_with_password_if_portal_users_exist: bool,
+    disabled_redirect_url: Option<String>,
+    default_group: String,
+    managed_by: Option<ManagedBy>,
+}
+
+/// The file that manages them.
+#[derive(Debug, Clone, Deserialize)]
+struct ManagedBy {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    name: String,
+}
+
+/// The fields of the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Form {
+    asks_for_sign_in: bool,
+    url: String,
+}
+
+impl Form {
+    fn stored(preferences: &Preferences) -> Self {
+        Self {
+            asks_for_sign_in: preferences.secure_with_password_if_portal_users_exist,
+            url: preferences.disabled_redirect_url.clone().unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "admin/preferences.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    text: &'a Words,
+    stored: Preferences,
+    version: String,
+    /// The name of the group that new portal users get.
+    default_group: String,
+    form: Form,
+    is_read_only: bool,
+    is_saved: bool,
+    problem: Option<String>,
+    url_problem: Option<String>,
+    /// The preferences in force, if they were changed since the form was read.
+    conflict: Option<Form>,
+}
+
+impl Page<'_> {
+    fn default_group_page(&self) -> String {
+        format!("/groups/{}", segment(&self.stored.default_group))
+    }
+
+    /// What a version says about secure links.
+    fn links(&self, form: &Form) -> &Text {
+        if form.asks_for_sign_in { &self.text.links_secured } else { &self.text.links_open }
+    }
+}
+
+pub(super) async fn show(visit: Visit) -> PageResult {
+    let page = page(&visit, None).await?;
+    visit.show(&page)
+}
+
+/// Saves the form, or what the first page sends: `do` is `disable` or `enable`.
+pub(super) async fn save(visit: Visit) -> PageResult {
+    let form = &visit.form;
+    let url = form.get(URL);
+    let patch = match form.get("do") {
+        "enable" => json!({ URL: null }),
+        "disable" => json!({ URL: url }),
+        _ => json!({
+            "secure_with_password_if_portal_users_exist": form.has("secure"),
+            URL: (!url.is_empty()).then_some(url),
+        }),
+    };
+    let path = address(API, &[("detach", if form.has("detach") { "true" } else { "" })]);
+    let write = Write::new(Method::PATCH, &path).with(&patch).at(form.get("version"));
+    let saved = match confirmation::needed(&visit, write.clone()).await {
+        Ok(Some(changes)) => {
+            let text = visit.text();
+            let (title, action) = match form.get("do") {
+                "enable" => (&text.preferences.enable_question, &text.overview.enable),
+                "disable" => (&text.preferences.disable_question, &text.overview.disable),
+                _ => (&text.preferences.question, &text.action.save),
+            };
+            let question = Question {
+                title: title.to_string(),
+                action: action.to_string(),
+                to: "",
+                back: &visit.path,
+                is_destructive: form.get("do") == "disable",
+            };
+            return Ok(confirmation::ask(&visit, question, &changes));
+        }
+        Ok(None) => visit.client.write(write).await.map(drop),
+        Err(refusal) => Err(refusal),
+    };
+    match saved {
+        Ok(()) => visit.go("/preferences?done=saved"),
+        Err(refusal) if refusal.is_about_the_form() => {
+            let page = page(&visit, Some(&refusal)).await?;
+            Ok(visit.page(StatusCode::CONFLICT, &page))
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// The page with what is stored or, after a refusal, with what was typed.
+async fn page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Result<Page<'a>, Refusal> {
+    let Versioned { record: stored, version } = visit.client.record::<Preferences>(API).await?;
+    let group = format!("/api/v1/groups/{}", segment(&stored.default_group));
+    let default_group = visit.client.get::<Group>(&group).await?.name;
+    let in_force = Form::stored(&stored);
+    let typed = &visit.form;
+    let form = match refusal {
+        None => in_force.clone(),
+        Some(_) => Form {
+            asks_for_sign_in: match typed.get("do") {
+                "enable" | "disable" => in_force.asks_for_sign_in,
+                _ => typed.has("secure"),
+            },
+            url: typed.get(URL).to_owned(),
+        },
+    };
+    let is_conflict = refusal.is_some_and(Refusal::is_conflict);
+    let url_problem = refusal.and_then(|refusal| refusal.field(URL)).map(str::to_owned);
+    // After a conflict the version is that of the preferences beside the form. Any other time it
+    // stays the one that was read.
+    let version = match typed.get("version") {
+        read if !read.is_empty() && !is_conflict => read.to_owned(),
+        _ => version,
+    };
+    Ok(Page {
+        frame: visit.frame(),
+        text: &visit.text().preferences,
+        version,
+        default_group,
+        form,
+        is_read_only: !visit.may_over_gateway(Authority::Manage),
+        is_saved: visit.is_done("saved"),
+        problem: refusal
+            .filter(|_| url_problem.is_none() && !is_conflict)
+            .map(|refusal| refusal.detail.clone()),
+        url_problem,
+        conflict: is_conflict.then_some(in_force),
+        stored,
+    })
+}
