@@ -10,9 +10,17 @@ use super::response::{ApiResult, Document, Listed, NoContent, listed_hiding, no_
 use super::scoped::State;
 use super::state::AdminState;
 use crate::clock;
+use crate::credential::folding::fold;
 use crate::directory::access::lockouts::LockoutView;
 use crate::directory::access::lockouts::Release;
 use crate::directory::{Change, Page};
+
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "LockoutFilter")]
+pub(super) struct ByLogin {
+    /// Only those of this login, however it is spelled.
+    login: Option<String>,
+}
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(super) struct ReleaseParams {
@@ -22,9 +30,13 @@ pub(super) struct ReleaseParams {
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
+    Params(ByLogin { login }): Params<ByLogin>,
 ) -> ApiResult<Document<Listed<Page<LockoutView>>>> {
-    let (items, hidden) = admin.directory.lockouts().list_and_hidden(clock::now()).await?;
-    listed_hiding(hidden, &Page { items, next: None })
+    let (mut items, hidden) = admin.directory.lockouts().list_and_hidden(clock::now()).await?;
+    let Some(login) = login else { return listed_hiding(hidden, &Page { items, next: None }) };
+    let login = fold(&login);
+    items.retain(|lockout| lockout.login.as_ref() == Some(&login));
+    listed_hiding(None, &Page { items, next: None })
 }
 
 pub(super) async fn release_by_query(
