@@ -16,8 +16,9 @@
 //! | `kit`, `texts`, `assets` | what all pages are made with: texts, style, script, pictures |
 //! | `frame`, `navigation`, `number` | what is around the content of each page |
 //! | `notice` | the page in place of one that cannot be shown |
-//! | `confirmation` | the question before a change, with what it would do |
 //! | `rights`, `issued_factor` | fields and secrets that accounts and tokens have in common |
+//! | `confirmation`, `change` | the question before a change, with what it would do; and the change |
+//! | `field`, `listed` | fields of forms, and lists that have pages |
 //! | `sign_in`, `kept_form` | signing in, and forms that are kept until then |
 //! | all others | the pages |
 
@@ -27,19 +28,25 @@ mod administrators;
 mod asset_files;
 mod assets;
 mod audit;
+mod change;
 mod client;
 mod confirmation;
+mod end_users;
+mod field;
 mod fields;
 mod frame;
 mod groups;
 mod issued_factor;
 mod kept_form;
 mod kit;
+mod listed;
 mod navigation;
 mod notice;
 mod number;
+mod organizations;
 mod overview;
 mod pages;
+mod people;
 mod preferences;
 mod refusal;
 mod rights;
@@ -47,6 +54,7 @@ mod sign_in;
 mod table;
 mod texts;
 mod tokens;
+mod users;
 mod visit;
 mod who;
 

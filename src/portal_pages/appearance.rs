@@ -17,7 +17,7 @@ macro_rules! joined {
 }
 const SCRIPT: &str = joined!(
     "../../templates/pages/password.js",
-    "../../templates/pages/requirements.js",
+    "../../templates/shared/requirements.js",
     "../../templates/pages/copy.js",
     "../../templates/pages/code.js",
     "../../templates/pages/times.js",

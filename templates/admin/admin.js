@@ -67,9 +67,20 @@ const copies = (within) => {
   }
 };
 
+// Check boxes that show what is typed into a password field. Hidden without script.
+const shows = (within) => {
+  for (const box of within.querySelectorAll("input[data-shows]")) {
+    const field = document.getElementById(box.dataset.shows);
+    box.closest("label").hidden = false;
+    box.onchange = () => { field.type = box.checked ? "text" : "password"; };
+    field.form.addEventListener("submit", () => { field.type = "password"; });
+  }
+};
+
 const start = (within) => {
   for (const form of within.querySelectorAll("form")) update(form);
   copies(within);
+  shows(within);
 };
 start(document);
 document.addEventListener("htmx:load", (event) => start(event.detail.elt));

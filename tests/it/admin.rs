@@ -11,3 +11,5 @@ mod questions;
 mod scope;
 mod two_editors;
 mod ui;
+mod ui_organizations;
+mod ui_users;

@@ -9,7 +9,13 @@ const STYLE_SHEET: &str = concat!(
     include_str!("../../../templates/admin/style.css"),
     include_str!("../../../templates/admin/parts.css"),
 );
-const SCRIPT: &str = include_str!("../../../templates/admin/admin.js");
+/// The second one is of the portal users' pages, too.
+const SCRIPT: &str = concat!(
+    include_str!("../../../templates/admin/admin.js"),
+    "{\n",
+    include_str!("../../../templates/shared/requirements.js"),
+    "}\n",
+);
 /// htmx 2.0.11, as it was released (templates/admin/vendor).
 const HTMX: &str = include_str!("../../../templates/admin/vendor/htmx-2.0.11.min.js");
 /// The gate of the program's name.

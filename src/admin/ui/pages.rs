@@ -3,9 +3,13 @@
 //! What a page requires is what the requests require that it makes; the API checks them again.
 
 use super::navigation::Section;
+use super::organizations::{self, suggestions};
 use super::table::Pages;
-use super::{administrators, asset_files, audit, groups, overview, preferences, sign_in, tokens};
-use crate::admin::authority::Authority::{Export, Manage, Own, Public, Read};
+use super::{
+    administrators, asset_files, audit, end_users, groups, overview, preferences, sign_in, tokens,
+    users,
+};
+use crate::admin::authority::Authority::{Export, Manage, Own, Public, Read, Support};
 use crate::admin::authority::Reach::{Gateway, Organizations, Shared};
 
 /// Every page.
@@ -19,6 +23,64 @@ pub(super) fn table() -> Pages {
         .act(Read, Shared, "/sign-out", sign_in::end)
 
         .show(Read, Shared, "/", overview::show).entry(Section::Gateway, |it| &it.navigation.overview)
+
+        .show(Read, Organizations, "/organizations", organizations::list::show)
+            .entry(Section::People, |it| &it.organizations.title)
+        .show(Read, Organizations, suggestions::PATH, suggestions::show)
+        .show(Manage, Gateway, "/organizations/new", organizations::new::show)
+        .act(Manage, Gateway, "/organizations/new", organizations::new::create)
+        .show(Read, Organizations, "/organizations/{id}", organizations::page::show)
+        .show(Manage, Organizations, "/organizations/{id}/edit", organizations::editor::show)
+        .act(Manage, Organizations, "/organizations/{id}/edit", organizations::editor::save)
+        .show(Read, Organizations, "/organizations/{id}/link", organizations::page::back)
+        .act(Support, Organizations, "/organizations/{id}/link", organizations::link::show)
+        .show(Read, Organizations, "/organizations/{id}/link/change", organizations::page::back)
+        .act(Manage, Organizations, "/organizations/{id}/link/change", organizations::link::change)
+        .show(Read, Organizations, "/organizations/{id}/sessions", organizations::page::back)
+        .act(Support, Organizations, "/organizations/{id}/sessions", organizations::page::end_sessions)
+        .show(Support, Organizations, "/organizations/{id}/view", organizations::view::show)
+        .act(Support, Organizations, "/organizations/{id}/view", organizations::view::open)
+        .show(Manage, Organizations, "/organizations/{id}/park", organizations::parking::show)
+        .act(Manage, Organizations, "/organizations/{id}/park", organizations::parking::save)
+        .show(Read, Organizations, "/organizations/{id}/delete", organizations::page::back)
+        .act(Manage, Organizations, "/organizations/{id}/delete", organizations::deletion::delete)
+
+        .show(Read, Organizations, end_users::list::SUGGESTIONS, end_users::list::suggest)
+        .show(Read, Organizations, "/organizations/{id}/end-users", end_users::list::show)
+        .show(Manage, Organizations, "/organizations/{id}/end-users/new", end_users::new::show)
+        .act(Manage, Organizations, "/organizations/{id}/end-users/new", end_users::new::create)
+        .show(Read, Organizations, "/organizations/{id}/end-users/{end_user}", end_users::editor::show)
+        .act(Manage, Organizations, "/organizations/{id}/end-users/{end_user}", end_users::editor::save)
+        .show(Read, Organizations, "/organizations/{id}/end-users/{end_user}/delete", end_users::deletion::back)
+        .act(Manage, Organizations, "/organizations/{id}/end-users/{end_user}/delete", end_users::deletion::delete)
+
+        .show(Read, Organizations, "/users", users::list::show).entry(Section::People, |it| &it.users.title)
+        .show(Manage, Organizations, "/users/new", users::new::show)
+        .act(Manage, Organizations, "/users/new", users::new::create)
+        .show(Read, Organizations, "/users/bulk", users::bulk::back)
+        .act(Manage, Organizations, "/users/bulk", users::bulk::change)
+        .show(Read, Organizations, "/users/{id}", users::page::show)
+        .act(Manage, Organizations, "/users/{id}", users::editor::save)
+        .show(Support, Organizations, "/users/{id}/password", users::password::show)
+        .act(Support, Organizations, "/users/{id}/password", users::password::set)
+        .show(Read, Organizations, "/users/{id}/invitation", users::page::back)
+        .act(Support, Organizations, "/users/{id}/invitation", users::access::invitation)
+        .show(Read, Organizations, "/users/{id}/mfa", users::page::back)
+        .act(Support, Organizations, "/users/{id}/mfa", users::access::reset_mfa)
+        .show(Read, Organizations, "/users/{id}/release", users::page::back)
+        .act(Support, Organizations, "/users/{id}/release", users::access::release)
+        .show(Read, Organizations, "/users/{id}/sessions", users::page::back)
+        .act(Support, Organizations, "/users/{id}/sessions", users::access::end_sessions)
+        .show(Read, Organizations, "/users/{id}/disable", users::page::back)
+        .act(Manage, Organizations, "/users/{id}/disable", users::access::disable)
+        .show(Read, Organizations, "/users/{id}/delete", users::page::back)
+        .act(Manage, Organizations, "/users/{id}/delete", users::access::delete)
+        .show(Read, Organizations, "/users/{id}/tokens", users::page::back)
+        .act(Support, Organizations, "/users/{id}/tokens", users::tokens::revoke)
+        .show(Manage, Organizations, "/users/{id}/tokens/new", users::tokens::new)
+        .act(Manage, Organizations, "/users/{id}/tokens/new", users::tokens::create)
+        .show(Support, Organizations, "/users/{id}/impersonate", users::impersonation::show)
+        .act(Support, Organizations, "/users/{id}/impersonate", users::impersonation::open)
 
         .show(Read, Shared, "/groups", groups::list::show).entry(Section::People, |it| &it.navigation.groups)
         .act(Manage, Gateway, "/groups", groups::list::create)

@@ -5,11 +5,15 @@
 mod administrators;
 mod audit;
 mod common;
+mod end_users;
 mod groups;
+mod organizations;
 mod overview;
+mod people;
 mod preferences;
 mod rights;
 mod tokens;
+mod users;
 
 use serde::Deserialize;
 
@@ -17,11 +21,15 @@ pub(super) use self::administrators::{Administrators, SecondFactor};
 pub(super) use self::audit::Audit;
 use self::common::{Actions, Confirmation, KeptForm, List, Notice, Shell, SignIn};
 pub(super) use self::common::{Consequences, Navigation};
+pub(super) use self::end_users::EndUsers;
 pub(super) use self::groups::Groups;
+pub(super) use self::organizations::Organizations;
 pub(super) use self::overview::Overview;
+pub(super) use self::people::People;
 pub(super) use self::preferences::Preferences;
 pub(super) use self::rights::Rights;
 pub(super) use self::tokens::Tokens;
+pub(super) use self::users::Users;
 use crate::web::text::{TimeWords, Translation, Translations};
 
 /// The texts in all languages.
@@ -42,11 +50,17 @@ macro_rules! files {
 pub(super) const SHIPPED: [(&str, &str); 2] = [
     (
         "en",
-        files!("en": "common", "groups", "overview", "preferences", "administrators", "tokens", "audit"),
+        files!(
+            "en": "common", "groups", "overview", "preferences", "administrators", "tokens",
+            "audit", "people", "organizations", "end_users", "users",
+        ),
     ),
     (
         "de",
-        files!("de": "common", "groups", "overview", "preferences", "administrators", "tokens", "audit"),
+        files!(
+            "de": "common", "groups", "overview", "preferences", "administrators", "tokens",
+            "audit", "people", "organizations", "end_users", "users",
+        ),
     ),
 ];
 
@@ -72,6 +86,10 @@ pub(super) struct AdminTexts {
     pub(super) second_factor: SecondFactor,
     pub(super) tokens: Tokens,
     pub(super) audit: Audit,
+    pub(super) people: People,
+    pub(super) organizations: Organizations,
+    pub(super) end_users: EndUsers,
+    pub(super) users: Users,
 }
 
 #[cfg(test)]

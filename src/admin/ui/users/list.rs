@@ -1,0 +1,116 @@
+//! The list of portal users: searched as one types, filtered, with bulk actions.
+
+use askama::Template;
+
+use super::{User, bulk};
+use crate::admin::ui::field::Field;
+use crate::admin::ui::fields::address;
+use crate::admin::ui::frame::Frame;
+use crate::admin::ui::groups::{self, Group};
+use crate::admin::ui::listed::{Listed, Pages};
+use crate::admin::ui::organizations::{self, Organization, suggestions};
+use crate::admin::ui::people::{choices, group_name};
+use crate::admin::ui::refusal::{Answer, Refusal};
+use crate::admin::ui::texts::Users;
+use crate::admin::ui::visit::{PageResult, Visit};
+use crate::directory::records::Authority;
+use crate::web::text::Text;
+
+#[derive(Template)]
+#[template(path = "admin/users/list.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    text: &'a Users,
+    users_text: &'a Users,
+    users: Vec<User>,
+    groups: Vec<Group>,
+    pages: Pages,
+    /// How many are outside of the visitor's scope.
+    hidden: u64,
+    search: &'a str,
+    group: &'a str,
+    state: &'a str,
+    organization: Field<'a>,
+    /// The organization of the filter.
+    of: Option<Organization>,
+    is_filtered: bool,
+    may_manage: bool,
+    /// What the bar of bulk actions offers.
+    actions: Vec<(&'static str, &'a Text)>,
+    is_deleted: bool,
+}
+
+pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
+    let query = &visit.query;
+    let [search, group, state, id] =
+        ["search", "group", "state", "organization"].map(|name| query.get(name));
+    let (status, disabled) = match state {
+        "disabled" => ("", "true"),
+        "" => ("", ""),
+        status => (status, "false"),
+    };
+    let filters = [
+        ("search", search),
+        ("group", group),
+        ("status", status),
+        ("disabled", disabled),
+        ("organization", id),
+        ("after", query.get("after")),
+        ("limit", "50"),
+    ];
+    let text = &visit.text().users;
+    let organization =
+        Field::new("organization", &text.organization).value(id).suggestions(suggestions::PATH);
+    let found = visit.client.get::<Listed<User>>(&address("/api/v1/users", &filters)).await;
+    let (listed, organization) = match found {
+        Ok(listed) => (listed, organization),
+        Err(refusal) => unknown(&refusal, organization).ok_or(refusal)?,
+    };
+    visit.show(&Page {
+        frame: visit.frame(),
+        text,
+        users_text: text,
+        groups: groups::all(&visit).await?,
+        pages: Pages::of(&visit, listed.next.as_deref()),
+        users: listed.items,
+        hidden: listed.hidden.unwrap_or_default(),
+        search,
+        group,
+        state,
+        of: organization_of(&visit, id).await?,
+        organization,
+        is_filtered: [search, group, state, id].iter().any(|filter| !filter.is_empty()),
+        may_manage: visit.may(Authority::Manage),
+        actions: bulk::actions(text),
+        is_deleted: visit.is_done("deleted"),
+    })
+}
+
+/// An empty list, if an id of the filter does not exist.
+fn unknown<'a>(refusal: &Refusal, organization: Field<'a>) -> Option<(Listed<User>, Field<'a>)> {
+    let is_of_filter = ["organization", "group", "status"].map(|field| refusal.field(field));
+    is_of_filter.iter().find_map(|message| *message)?;
+    let organization = match refusal.field("organization") {
+        Some(message) => organization.problem(message),
+        None => organization,
+    };
+    Some((Listed { items: Vec::new(), next: None, hidden: None }, organization))
+}
+
+async fn organization_of(visit: &Visit, id: &str) -> Answer<Option<Organization>> {
+    match id {
+        "" => Ok(None),
+        id => crate::admin::ui::people::found(visit, &organizations::api(id)).await,
+    }
+}
+
+impl Page<'_> {
+    fn group_name<'a>(&'a self, id: &'a str) -> &'a str {
+        group_name(&self.groups, id)
+    }
+
+    /// The groups that the bar of bulk actions offers.
+    fn choices(&self) -> Vec<crate::admin::ui::field::Choice> {
+        choices(&self.groups)
+    }
+}

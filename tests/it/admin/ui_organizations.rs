@@ -1,0 +1,171 @@
+//! The admin UI: the pages about organizations and end users.
+
+use serde_json::json;
+
+use crate::support::admin_ui::{AdminUi, SCRIPT, gate};
+
+#[tokio::test]
+async fn ui_organizations_are_created_edited_and_deleted() {
+    let gate = gate().start().await;
+    let mut ui = AdminUi::of_role(&gate, "administrator").await;
+    ui.open("/organizations").await.says("There are no organizations yet");
+
+    let new = "/organizations/new";
+    let form = ui.open(new).await.form(new);
+    let refused = ui.submit(&form.clone().set("email", "help@acme.example")).await;
+    assert_eq!(refused.status, 422);
+    refused.says("id=\"name-problem\"");
+    refused.says("value=\"help@acme.example\"");
+    let named = form.set("name", SCRIPT).set("id", "acme");
+    let page = "/organizations/acme";
+    assert_eq!(ui.submit(&named).await.at, "/organizations/acme?done=created");
+    assert_eq!(ui.submit(&named).await.status, 422);
+
+    let edit = "/organizations/acme/edit";
+    let old = ui.open(edit).await.form(edit);
+    let fields = old.clone().set("email", "help@acme.example").set("default_group", "limited");
+    let saved = ui.confirm(&fields.set("name", "Acme")).await;
+    saved.says("Saved.");
+    let stored = gate.admin.get("/api/v1/organizations/acme").await.ok();
+    assert_eq!(
+        (&stored["name"], &stored["email"], &stored["default_group"]),
+        (&json!("Acme"), &json!("help@acme.example"), &json!("limited"))
+    );
+    let conflict = ui.submit(&old.set("name", "Acme Ltd")).await;
+    assert_eq!(conflict.status, 409);
+    conflict.says("<td>Acme</td><td>Acme Ltd</td>");
+    conflict.says("value=\"Acme Ltd\"");
+    let mine = conflict.form(edit).set("name", "Acme Ltd");
+    assert_eq!(ui.confirm(&mine).await.at, "/organizations/acme?done=saved");
+
+    ui.open("/organizations?search=ACME").await.says("Acme Ltd");
+    ui.open("/organizations?search=x").await.says("Nothing matches");
+    let delete = ui.open(page).await.form("/organizations/acme/delete");
+    assert_eq!(ui.confirm(&delete).await.at, "/organizations?done=deleted");
+    assert_eq!(ui.open(page).await.status, 404);
+}
+
+#[tokio::test]
+async fn ui_an_organization_with_people_is_not_deleted() {
+    let gate = gate().start().await;
+    let acme = gate.admin.acme_with_user("liam", "limited").await;
+    let mut ui = AdminUi::of_role(&gate, "administrator").await;
+    let page = format!("/organizations/{acme}");
+    let form = ui.open(&page).await.form(&format!("{page}/delete"));
+    let refused = ui.submit(&form).await;
+    assert_eq!(refused.status, 409);
+    refused.says("can’t be deleted");
+    assert_eq!(ui.open(&page).await.status, 200);
+}
+
+#[tokio::test]
+async fn ui_r12_the_page_says_what_the_secure_link_does() {
+    let gate = gate().start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let mut ui = AdminUi::of_role(&gate, "administrator").await;
+    let page = format!("/organizations/{acme}");
+    let change = format!("{page}/link/change");
+    let shown = ui.open(&page).await;
+    shown.says("Opens the portal");
+    shown.lacks("/.portcullis/link/");
+    let secure_link = gate.admin.secure_link(&acme).await;
+    ui.submit(&shown.form(&format!("{page}/link"))).await.says(&secure_link);
+
+    let replace = shown.form(&change).set("do", "replace");
+    let asked = ui.submit(&replace).await;
+    asked.says("Replace the secure link of Acme?");
+    assert_eq!(gate.admin.secure_link(&acme).await, secure_link);
+    ui.confirm(&replace).await.says("The old one no longer works");
+    assert_ne!(gate.admin.secure_link(&acme).await, secure_link);
+
+    gate.admin.user(&acme, "liam", "limited").await;
+    ui.open(&page).await.says("Asks to sign in");
+    let form = shown.form(&change);
+    ui.confirm(&form.clone().set("do", "off")).await.says("switched off and opens nothing");
+    ui.confirm(&form.set("do", "on")).await.says("Asks to sign in");
+}
+
+#[tokio::test]
+async fn ui_parking_asks_for_a_reason_and_can_be_undone() {
+    let gate = gate().start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let mut ui = AdminUi::of_role(&gate, "administrator").await;
+    let page = format!("/organizations/{acme}");
+    let park = format!("{page}/park");
+    let form = ui.open(&park).await.form(&park);
+    let refused = ui.submit(&form.clone().set("reason", "")).await;
+    assert_eq!(refused.status, 422);
+    refused.says("aria-invalid");
+    let parked = ui.confirm(&form.set("reason", SCRIPT)).await;
+    parked.says("closed for this organization");
+    ui.open("/organizations?parked=true").await.says("Acme");
+    ui.open("/organizations?parked=false").await.lacks("Acme");
+    let open = parked.form(&park).set("do", "open");
+    ui.confirm(&open).await.says("open for the organization again");
+}
+
+#[tokio::test]
+async fn ui_r17_viewing_the_portal_needs_a_reason() {
+    let gate = gate().start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let mut ui = AdminUi::of_role(&gate, "technician").await;
+    let view = format!("/organizations/{acme}/view");
+    let form = ui.open(&view).await.form(&view);
+    let refused = ui.submit(&form.clone().set("reason", "")).await;
+    assert_eq!(refused.status, 422);
+    refused.lacks("/.portcullis/view/");
+    let opened = ui.submit(&form.set("reason", "Ticket 7")).await;
+    opened.says("/.portcullis/view/");
+    opened.says("rel=\"noopener noreferrer\"");
+}
+
+#[tokio::test]
+async fn ui_end_users_are_created_edited_and_deleted() {
+    let gate = gate().start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let mut ui = AdminUi::of_role(&gate, "administrator").await;
+    let list = format!("/organizations/{acme}/end-users");
+    let new = format!("{list}/new");
+    let form = ui.open(&new).await.form(&new).set("name", SCRIPT);
+    let refused = ui.submit(&form.clone().set("email", "nowhere")).await;
+    assert_eq!(refused.status, 422);
+    refused.says("id=\"email-problem\"");
+    let created = ui.submit(&form).await;
+    created.says("The end user was created.");
+    let page = created.at.split('?').next().unwrap();
+    let named = created.form(page).set("name", "Ann").set("email", "ann@acme.example");
+    ui.confirm(&named).await.says("Saved.");
+    ui.open(&format!("{list}?search=ann@")).await.says("Ann");
+    let suggestions = format!("/end-users/suggestions?organization={acme}&end_user=an");
+    ui.open(&suggestions).await.says("Ann &#60;ann@acme.example&#62;");
+    let delete = created.form(&format!("{page}/delete"));
+    assert_eq!(ui.confirm(&delete).await.at, format!("{list}?done=deleted"));
+}
+
+#[tokio::test]
+async fn ui_roles_and_scopes_limit_the_pages_of_organizations() {
+    let gate = gate().start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let other = gate.admin.organization("Globex").await;
+    let page = format!("/organizations/{acme}");
+
+    let mut auditor = AdminUi::of_role(&gate, "auditor").await;
+    let shown = auditor.open(&page).await;
+    shown.lacks("/link/change");
+    shown.lacks("Show link");
+    for path in ["/edit", "/park", "/view", "/end-users/new"] {
+        assert_eq!(auditor.open(&format!("{page}{path}")).await.status, 403, "{path}");
+    }
+    let mut technician = AdminUi::of_role(&gate, "technician").await;
+    technician.open(&page).await.says("Show link");
+    assert_eq!(technician.open(&format!("{page}/edit")).await.status, 403);
+
+    let rights = json!({ "role": "administrator", "scope": [acme] });
+    let mut scoped = AdminUi::signed_in(&gate, "scoped", rights).await;
+    let list = scoped.open("/organizations").await;
+    list.lacks("Globex");
+    list.says("1 more is outside of your scope");
+    assert_eq!(scoped.open(&page).await.status, 200);
+    assert_eq!(scoped.open(&format!("/organizations/{other}")).await.status, 404);
+    assert_eq!(scoped.open("/organizations/new").await.status, 403);
+}
