@@ -231,7 +231,7 @@ fn show(console: &mut Console<'_>, organization: &Value) -> anyhow::Result<()> {
 fn parked(organization: &Value) -> String {
     let parked = field(organization, "parked");
     match parked.is_null() {
-        true => String::new(),
+        true => "-".to_owned(),
         false => format!("{} (since {})", text(parked, "reason"), text(parked, "since")),
     }
 }

@@ -107,10 +107,18 @@ fn decide_at(
     let own = |subject: &Subject| route.is_of_organization(&subject.organization, &named);
     match judge(policy, subject, request, (route, own), now) {
         Verdict::Allow(granted, reason) => {
-            let refused = spellings.and_then(|spellings| {
-                refused_reading(policy, subject, request, (&spellings, route), now)
-            });
+            let others = spellings.as_ref().map(|spellings| (spellings, route));
+            let refused =
+                others.and_then(|others| refused_reading(policy, subject, request, others, now));
+            // Whether the session would be refused for another reading if it were no trial.
+            let is_opened = || {
+                let Some((view, others)) = trial::as_view(subject).zip(others) else {
+                    return false;
+                };
+                refused_reading(policy, Some(&view), request, others, now).is_some()
+            };
             match refused {
+                None if is_opened() => allow(route, granted, Reason::Trial),
                 None => allow(route, granted, reason),
                 Some(reading) => deny_for(Some(route), reading),
             }

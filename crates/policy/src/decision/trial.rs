@@ -31,6 +31,12 @@ pub(super) fn is_of(subject: Option<&Subject>) -> bool {
     subject.is_some_and(|subject| subject.kind == SessionKind::Trial)
 }
 
+/// The same session as one that only views the portal; `None` if it is no trial.
+pub(super) fn as_view(subject: Option<&Subject>) -> Option<Subject> {
+    let trial = subject.filter(|subject| subject.kind == SessionKind::Trial)?;
+    Some(Subject { kind: SessionKind::Staff, ..trial.clone() })
+}
+
 /// Why a trial may not have a path which has routes, none of them for the request for this reason.
 /// `None` if it may: each of the routes is open to it.
 pub(super) fn closed_by(

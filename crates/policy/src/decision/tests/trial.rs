@@ -222,3 +222,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn trial_says_so_if_only_a_reading_is_opened() {
+    let policy = fixture::compile(
+        "[[route]]\nname = \"a\"\nmethods = [\"GET\"]\npath = \"/a/b\"\naccess = \"public\"\n\
+         [[route]]\nname = \"b\"\nmethods = [\"POST\"]\npath = \"/{x}/b\"\naccess = \"public\"\n",
+    )
+    .unwrap();
+    let target = RequestTarget::parse("/A/b").unwrap();
+    let facts = RequestFacts::new("h", &Method::POST, &target);
+    let of = |kind| decide(&policy, Some(&of_kind(&policy, kind)), &facts, at(1));
+    assert_eq!(of(SessionKind::Staff).reason(), Reason::AmbiguousPath);
+    let trial = of(SessionKind::Trial);
+    assert_eq!((trial.name(), trial.reason()), ("allow", Reason::Trial));
+}
