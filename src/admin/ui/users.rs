@@ -3,6 +3,8 @@
 pub(super) mod access;
 pub(super) mod bulk;
 pub(super) mod editor;
+mod for_whom;
+mod form;
 pub(super) mod impersonation;
 pub(super) mod list;
 pub(super) mod new;

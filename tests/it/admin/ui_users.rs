@@ -38,6 +38,8 @@ async fn ui_r15_a_person_is_invited_with_the_login_proposed() {
     let mut ui = AdminUi::of_role(&gate, "administrator").await;
     ui.open("/users").await.says("No one signs in to the portal yet");
     ui.open("/users/new?organization=x").await.says("There is no organization with this ID");
+    let found = ui.open("/users/new?organization=AC").await;
+    found.says("href=\"/users/new?organization=acme\">Acme");
     let unknown = ui.open("/users/new?organization=acme&end_user=x").await;
     unknown.says("no end user with this ID");
 

@@ -8,6 +8,7 @@ use crate::admin::ui::frame::Frame;
 use crate::admin::ui::listed::{Listed, Pages};
 use crate::admin::ui::organizations::suggestions::Suggestions;
 use crate::admin::ui::organizations::{self, Organization};
+use crate::admin::ui::refusal::Answer;
 use crate::admin::ui::texts::EndUsers;
 use crate::admin::ui::visit::{PageResult, Visit};
 use crate::directory::records::Authority;
@@ -48,21 +49,30 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
 /// The path of the page with suggestions.
 pub(in crate::admin::ui) const SUGGESTIONS: &str = "/end-users/suggestions";
 
-/// The end users whose name or address begins with what was typed into the field `end_user`, of the
-/// organization in the field `organization`.
+/// The end users that begin with what was typed into the field `end_user`, of the organization in the
+/// field `organization`.
 pub(in crate::admin::ui) async fn suggest(visit: Visit) -> PageResult {
-    let (search, organization) = (visit.query.get("end_user"), visit.query.get("organization"));
-    let path = format!("{}/end-users", organizations::api(organization));
-    let path = address(&path, &[("search", search), ("limit", "10")]);
+    let (text, organization) = (visit.query.get("end_user"), visit.query.get("organization"));
     // While the organization is being typed there is none.
-    let listed = visit.client.get::<Listed<EndUser>>(&path).await;
-    let end_users = listed.map(|listed| listed.items).unwrap_or_default();
-    let options = end_users.into_iter().map(|it| {
+    let options = beginning_with(&visit, organization, text).await.unwrap_or_default();
+    visit.show(&Suggestions { options })
+}
+
+/// Ids and names of the end users of an organization whose name or address begins with a text.
+pub(in crate::admin::ui) async fn beginning_with(
+    visit: &Visit,
+    organization: &str,
+    text: &str,
+) -> Answer<Vec<(String, String)>> {
+    let path = format!("{}/end-users", organizations::api(organization));
+    let path = address(&path, &[("search", text), ("limit", "10")]);
+    let listed: Listed<EndUser> = visit.client.get(&path).await?;
+    let options = listed.items.into_iter().map(|it| {
         let label = match it.email {
             Some(email) => format!("{} <{email}>", it.name),
             None => it.name,
         };
         (it.id, label)
     });
-    visit.show(&Suggestions { options: options.collect() })
+    Ok(options.collect())
 }

@@ -60,6 +60,7 @@ texts! {
         require_mfa: Text,
         require_mfa_hint: Text,
         for_whom: Text,
+        did_you_mean: Text,
         go_on: Text,
         of_organization: Phrase<OwnerName>,
         of_end_user: Phrase<OwnerNames>,

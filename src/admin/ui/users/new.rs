@@ -1,34 +1,23 @@
-//! A new portal user: first for whom, then the account (R15, R16, R40, R42).
+//! A new portal user: first for whom, then the account (R15, R40, R42).
 
 use askama::Template;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::for_whom::{self, NEW, Owner};
 use super::page_of;
 use crate::admin::ui::change::{Change, carry_out};
 use crate::admin::ui::client::Write;
 use crate::admin::ui::confirmation::Question;
-use crate::admin::ui::end_users::{self, EndUser};
 use crate::admin::ui::field::Field;
-use crate::admin::ui::fields::segment;
+use crate::admin::ui::fields::{address, segment};
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::groups::{self, Group};
-use crate::admin::ui::organizations::{self, Organization, suggestions};
-use crate::admin::ui::people::{choices, found};
+use crate::admin::ui::people::choices;
 use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::texts::Users;
 use crate::admin::ui::visit::{PageResult, Visit};
 
-/// Asks for whom.
-#[derive(Template)]
-#[template(path = "admin/users/for_whom.html")]
-struct ForWhom<'a> {
-    frame: Frame<'a>,
-    text: &'a Users,
-    fields: [Field<'a>; 2],
-}
-
-/// Asks for the account.
 #[derive(Template)]
 #[template(path = "admin/users/new.html")]
 struct Page<'a> {
@@ -43,74 +32,19 @@ struct Page<'a> {
     problem: Option<String>,
 }
 
-/// For whom the portal user is.
-struct Owner {
-    organization: Organization,
-    end_user: Option<EndUser>,
-}
-
-impl Owner {
-    /// The address that a login is proposed from, and that an invitation is sent to.
-    fn email(&self) -> Option<&str> {
-        let own = self.end_user.as_ref().and_then(|end_user| end_user.email.as_deref());
-        own.or(self.organization.email.as_deref())
-    }
-
-    fn end_user_id(&self) -> Option<&str> {
-        self.end_user.as_ref().map(|end_user| &*end_user.id)
-    }
-}
-
-/// The owner whom these fields name; `Err` with what is wrong with each.
-async fn owner(
-    visit: &Visit,
-    organization: &str,
-    end_user: &str,
-) -> Answer<Result<Owner, [Option<String>; 2]>> {
-    let unknown = |text: &crate::web::text::Text| Some(text.to_string());
-    let text = &visit.text().users;
-    let id = organization;
-    let Some(organization) = found(visit, &organizations::api(organization)).await? else {
-        return Ok(Err([unknown(&text.unknown_organization), None]));
-    };
-    if end_user.is_empty() {
-        return Ok(Ok(Owner { organization, end_user: None }));
-    }
-    match found(visit, &end_users::api(id, end_user)).await? {
-        Some(end_user) => Ok(Ok(Owner { organization, end_user: Some(end_user) })),
-        None => Ok(Err([None, unknown(&text.unknown_end_user)])),
-    }
-}
-
 pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
     let query = &visit.query;
     let (organization, end_user) = (query.get("organization"), query.get("end_user"));
-    let [of_organization, of_end_user] = match organization {
-        "" => [None, None],
-        _ if query.has("choose") => [None, None],
-        _ => match owner(&visit, organization, end_user).await? {
-            Ok(owner) => {
-                let page = page(&visit, owner, None).await?;
-                return visit.show(&page);
-            }
-            Err(problems) => problems,
-        },
-    };
-    let text = &visit.text().users;
-    let fields = [
-        Field::new("organization", &text.organization)
-            .required()
-            .hint(&text.organization_hint)
-            .value(organization)
-            .suggestions(suggestions::PATH)
-            .with_problem(of_organization),
-        Field::new("end_user", &text.end_user)
-            .hint(&text.end_user_hint)
-            .value(end_user)
-            .suggestions(end_users::list::SUGGESTIONS)
-            .with_problem(of_end_user),
-    ];
-    visit.show(&ForWhom { frame: visit.frame(), text, fields })
+    if organization.is_empty() || query.has("choose") {
+        return for_whom::ask(&visit, None).await;
+    }
+    match for_whom::owner(&visit, organization, end_user).await? {
+        Ok(owner) => {
+            let page = page(&visit, owner, None).await?;
+            visit.show(&page)
+        }
+        Err(unknown) => for_whom::ask(&visit, Some(unknown)).await,
+    }
 }
 
 async fn page<'a>(visit: &'a Visit, owner: Owner, refusal: Option<&Refusal>) -> Answer<Page<'a>> {
@@ -149,9 +83,9 @@ fn default_group(owner: &Owner, groups: &[Group]) -> Option<String> {
 
 pub(in crate::admin::ui) async fn create(visit: Visit) -> PageResult {
     let form = &visit.form;
-    let owner = owner(&visit, form.get("organization"), form.get("end_user")).await?;
+    let owner = for_whom::owner(&visit, form.get("organization"), form.get("end_user")).await?;
     let Ok(owner) = owner else {
-        return visit.go("/users/new");
+        return visit.go(NEW);
     };
     let given = |name| Some(form.get(name)).filter(|it| !it.is_empty());
     let way = form.get("way");
@@ -172,7 +106,7 @@ pub(in crate::admin::ui) async fn create(visit: Visit) -> PageResult {
         "send_to": send_to,
     });
     let write = Write::new(Method::POST, "/api/v1/users").with(&new);
-    let back = format!("/users/new?organization={}", owner.organization.segment());
+    let back = address(NEW, &[("organization", &owner.organization.id)]);
     let question = Question {
         title: visit.text().users.create_question.with(form.get("login")).plain(),
         action: visit.text().action.create.to_string(),

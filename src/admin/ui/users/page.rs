@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::editor::Form;
+use super::form::Form;
 use super::{User, api, page_of};
 use crate::admin::ui::client::Versioned;
 use crate::admin::ui::end_users::{self, EndUser};
