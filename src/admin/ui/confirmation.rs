@@ -13,8 +13,9 @@ use super::client::Write;
 use super::frame::Frame;
 use super::number::separated;
 use super::refusal::{Answer, Refusal};
-use super::texts::{Catalogue, Consequences as Words};
+use super::texts::{Catalogue, Consequences as Words, PeopleAndPermission};
 use super::visit::{TOKEN, Visit};
+use crate::web::text::{Filled, Phrase};
 
 /// The field of a form that was confirmed.
 pub(super) const CONFIRMED: &str = "confirmed";
@@ -76,20 +77,33 @@ impl Changes {
 
     /// A sentence for each consequence, as HTML.
     pub(super) fn sentences(&self, text: &Catalogue) -> Vec<String> {
+        let mut sentences = self.effects(text);
+        sentences.extend(self.permissions(text));
+        sentences
+    }
+
+    /// A sentence for each permission that people gain or lose, as HTML.
+    fn permissions(&self, text: &Catalogue) -> Vec<String> {
         let words = &text.consequences;
-        let count = |number| people(number, words, text);
+        let says = |changes: &[PermissionChange], says: &Phrase<PeopleAndPermission>| {
+            let sentence = |change: &PermissionChange| {
+                let says = says.with(people(change.people, words, text), &change.permission);
+                format!("{says}{}", routes(&change.routes, words))
+            };
+            changes.iter().map(sentence).collect::<Vec<_>>()
+        };
+        [says(&self.gains, &words.gains), says(&self.loses, &words.loses)].concat()
+    }
+
+    /// A sentence for each other consequence, as HTML.
+    fn effects(&self, text: &Catalogue) -> Vec<String> {
+        let words = &text.consequences;
         let mut sentences = Vec::new();
-        for (changes, says) in [(&self.gains, &words.gains), (&self.loses, &words.loses)] {
-            for change in changes {
-                let says = says.with(count(change.people), &change.permission);
-                sentences.push(format!("{says}{}", routes(&change.routes, words)));
-            }
-        }
         for (number, says) in
             [(self.access.gains, &words.gains_access), (self.access.loses, &words.loses_access)]
         {
             if number > 0 {
-                sentences.push(says.with(count(number)).to_string());
+                sentences.push(says.with(people(number, words, text)).to_string());
             }
         }
         if self.sessions_ended > 0 {
@@ -157,9 +171,18 @@ pub(super) struct Question<'a> {
 struct Page<'a> {
     frame: Frame<'a>,
     question: Question<'a>,
-    sentences: Vec<String>,
+    effects: Vec<String>,
+    permissions: Vec<String>,
     warnings: &'a [Warning],
     fields: Vec<(&'a str, &'a str)>,
+}
+
+impl Page<'_> {
+    /// What is said in place of the sentences about permissions, as long as they are folded away.
+    fn folded(&self) -> Filled<'_> {
+        let count = u64::try_from(self.permissions.len()).unwrap_or(u64::MAX);
+        self.frame.text.confirmation.permissions.of(count)
+    }
 }
 
 /// What a write would do, if the visitor has to be asked about it: it has consequences, and they were
@@ -196,7 +219,8 @@ pub(super) fn ask(visit: &Visit, question: Question<'_>, changes: &Changes) -> R
         &Page {
             frame: visit.frame(),
             question,
-            sentences: changes.sentences(text),
+            effects: changes.effects(text),
+            permissions: changes.permissions(text),
             warnings: changes.warnings(),
             fields: fields.collect(),
         },

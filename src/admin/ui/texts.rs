@@ -20,7 +20,7 @@ use serde::Deserialize;
 pub(super) use self::administrators::{Administrators, SecondFactor};
 pub(super) use self::audit::Audit;
 use self::common::{Actions, Confirmation, KeptForm, List, Notice, Shell, SignIn};
-pub(super) use self::common::{Consequences, Navigation};
+pub(super) use self::common::{Consequences, Navigation, PeopleAndPermission};
 pub(super) use self::end_users::EndUsers;
 pub(super) use self::groups::Groups;
 pub(super) use self::organizations::Organizations;

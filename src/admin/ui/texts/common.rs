@@ -93,6 +93,7 @@ texts! {
     /// The question before a change.
     Confirmation {
         consequences: Text,
+        permissions: Counted,
         warnings: Text,
         nothing: Text,
     }
