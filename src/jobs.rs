@@ -29,8 +29,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `queue` | [`Jobs`]: queue, list, show, cancel, report |
+//! | `queue` | [`Jobs`]: queue, list, show, cancel |
 //! | `runner` | the task, and what it commits |
+//! | `report` | reading what was done about each item |
 //! | `removal` | removal of old jobs |
 //! | `kinds` | the kinds of jobs by name |
 //! | `bulk`, `chosen_users` | bulk changes, by organization and for a list of users |
@@ -52,6 +53,7 @@ mod person;
 mod queue;
 mod record;
 mod removal;
+mod report;
 mod runner;
 mod view;
 mod work;
@@ -63,7 +65,9 @@ pub use self::apply::ApplyFile;
 pub use self::bulk::BulkRequest;
 pub use self::chosen_users::UsersRequest;
 pub use self::csv::{HEADER, row};
-pub use self::line::ReportLine;
+pub use self::line::{Effect, ReportLine};
 pub use self::queue::Jobs;
+pub use self::record::Counts;
+pub use self::report::LinesRequest;
 pub use self::view::JobView;
 pub use self::work::{Plan, Work};

@@ -13,6 +13,7 @@
 //! | `transport`, `smtp` | send it, to a folder or to a mail server |
 //! | `outbox` | the task that sends what is due |
 //! | `tester` | sends a test mail at once and reports what the mail server answers |
+//! | `content` | how a mail reads, for operators |
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use self::smtp::Server;
 use self::templates::Templates;
 use self::transport::{Folder, Transport};
 
+mod content;
 mod error;
 mod message;
 mod outbox;
@@ -37,6 +39,7 @@ mod transport;
 #[cfg(test)]
 mod tests;
 
+pub use self::content::MailContent;
 pub use self::error::MailError;
 pub use self::outbox::{Outbox, OutboxWaker};
 pub use self::queue::MailQueue;
@@ -45,7 +48,7 @@ pub use self::tester::{MailTest, MailTester};
 /// Composes and sends mails.
 #[derive(Debug)]
 pub struct Mailer {
-    composer: Composer,
+    composer: Arc<Composer>,
     transport: Box<dyn Transport>,
     tester: MailTester,
 }
@@ -64,8 +67,9 @@ impl Mailer {
                 Box::new(Server::new(smtp, settings.server.public_url.host())?)
             }
         };
-        let composer = Composer::new(settings, templates);
-        Ok(Self { composer, transport, tester: MailTester::new(settings)? })
+        let composer = Arc::new(Composer::new(settings, templates));
+        let tester = MailTester::new(settings, Arc::clone(&composer))?;
+        Ok(Self { composer, transport, tester })
     }
 
     /// Sends test mails in the same way, over connections of its own.

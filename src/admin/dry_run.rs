@@ -21,6 +21,7 @@ use crate::clock;
 use crate::directory::OrganizationId;
 use crate::directory::consequences::{AccessChange, PermissionChange};
 use crate::directory::dry_run::DryRun;
+use crate::jobs::Counts;
 use crate::session::SessionCache;
 use crate::telemetry::events::muted;
 use portcullis_store::StoreError;
@@ -100,6 +101,9 @@ pub(super) struct Answer {
     /// What would become of each record, if a file is applied.
     #[serde(skip_serializing_if = "Value::is_null")]
     plan: Value,
+    /// Of a job: how many items would end in which way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -137,7 +141,7 @@ async fn tried(
     if !response.status().is_success() {
         return Ok(response);
     }
-    let (mut warnings, plan) = parts_of(response).await;
+    let Parts { mut warnings, plan, counts } = parts_of(response).await;
     let now = clock::now();
     let consequences = dry.consequences(&real.directory, real.rules, now).await?;
     let ended = real.sessions.ended_by(&dry, &consequences, &state.sessions, now).await?;
@@ -152,11 +156,17 @@ async fn tried(
         loses: consequences.loses,
         warnings,
     };
-    Ok(document(&Answer { changes, plan }).into_response())
+    Ok(document(&Answer { changes, plan, counts }).into_response())
 }
 
-/// The `warnings` and the `plan` of a response.
-async fn parts_of(response: Response) -> (Vec<Value>, Value) {
+/// What a dry run keeps of the response of a handler.
+struct Parts {
+    warnings: Vec<Value>,
+    plan: Value,
+    counts: Option<Counts>,
+}
+
+async fn parts_of(response: Response) -> Parts {
     let body = to_bytes(response.into_body(), LARGEST).await.unwrap_or_default();
     let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut part = |name| body.get_mut(name).map(Value::take).unwrap_or_default();
@@ -164,5 +174,6 @@ async fn parts_of(response: Response) -> (Vec<Value>, Value) {
         Value::Array(warnings) => warnings,
         _ => Vec::new(),
     };
-    (warnings, part("plan"))
+    let counts = serde_json::from_value(part("counts")).ok();
+    Parts { warnings, plan: part("plan"), counts }
 }

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::exports::accepts_csv;
 use super::problem::Problem;
-use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange};
+use super::request::{
+    Body, Id, NewRecord, PageParams, Params, RecordChange, UNKNOWN_CURSOR,
+};
 use super::response::{
-    ApiResult, Created, Document, Listed, NoContent, Record, Report, Versioned, created,
+    ApiResult, Created, Document, Listed, NoContent, Record, Report, Versioned, created, document,
     listed_hiding, no_content, record, report,
 };
 use super::scoped::State;
@@ -20,7 +22,10 @@ use super::state::AdminState;
 use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::records::{JobId, JobPartId};
 use crate::directory::{Actor, Change, DirectoryError, Page};
-use crate::jobs::{BulkRequest, HEADER, JobView, Jobs, Plan, ReportLine, UsersRequest, Work, row};
+use crate::jobs::{
+    BulkRequest, Effect, HEADER, JobView, Jobs, LinesRequest, Plan, ReportLine, UsersRequest, Work,
+    row,
+};
 
 /// A job that was queued. In a dry run it is done, and has warnings.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -43,6 +48,20 @@ impl Versioned for Queued {
 pub(super) struct ReportParams {
     /// `jsonl`, the default, or `csv`. Without it, an `Accept` of `text/csv` returns CSV too.
     format: Option<Format>,
+}
+
+/// Which lines of a report are listed.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub(super) struct LinesFilter {
+    /// Only those about items that ended in this way.
+    result: Option<Effect>,
+}
+
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ReportLineList")]
+pub(super) struct LineList {
+    items: Vec<ReportLine>,
+    next: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -115,6 +134,25 @@ pub(super) async fn report_of(
         })
     });
     report(ResponseBody::from_stream(parts), is_csv)
+}
+
+/// A page of the report so far.
+pub(super) async fn lines(
+    State(admin): State<AdminState>,
+    Extension(caller): Extension<Caller>,
+    Id(id): Id<JobId>,
+    Params(page): Params<PageParams>,
+    Params(LinesFilter { result }): Params<LinesFilter>,
+) -> ApiResult<Document<LineList>> {
+    let from = match page.after() {
+        Some(after) => {
+            after.parse().map_err(|_| Problem::invalid("after", UNKNOWN_CURSOR))?
+        }
+        None => 0,
+    };
+    let request = LinesRequest { result, from, limit: page.limit()? };
+    let (items, next) = admin.jobs.report_lines(&id, request, &caller.actor).await?;
+    document(&LineList { items, next: next.map(|place| place.to_string()) })
 }
 
 /// A report that is being read.

@@ -15,7 +15,7 @@ use super::state::AdminState;
 use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::kind;
 use crate::directory::{DirectoryError, MailId, Page};
-use crate::mail::MailTest;
+use crate::mail::{MailContent, MailTest};
 use crate::mail::queue::MailView;
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
@@ -56,6 +56,13 @@ pub(super) async fn show(
     Id(id): Id<MailId>,
 ) -> ApiResult<Record<MailView>> {
     record(&admin.mail.get(&id).await?)
+}
+
+pub(super) async fn content(
+    State(admin): State<AdminState>,
+    Id(id): Id<MailId>,
+) -> ApiResult<Document<MailContent>> {
+    document(&admin.mail_tester.content(&admin.mail, &id).await?)
 }
 
 pub(super) async fn retry(

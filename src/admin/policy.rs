@@ -7,6 +7,7 @@ use super::response::{ApiResult, Document, document};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::authz::access;
+use crate::directory::consequences::groups_that_reach;
 use crate::directory::{Hits, Snapshot};
 use portcullis_policy::{Route, Upstream};
 
@@ -49,6 +50,9 @@ pub(super) struct RouteView<'a> {
     file: &'a str,
     line: usize,
     hits: Hits,
+    /// The ids of the groups whose members reach it, apart from conditions on the request. A route
+    /// with `access = "public"` is reached without a group too.
+    groups: Vec<&'a str>,
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -106,5 +110,6 @@ fn view<'a>(route: &'a Route, snapshot: &'a Snapshot) -> RouteView<'a> {
         file: route.file(),
         line: route.line(),
         hits: snapshot.hits().of(route),
+        groups: groups_that_reach(route, snapshot).collect(),
     }
 }

@@ -176,6 +176,8 @@ pub(super) fn table() -> Table {
             op("jobs.cancel", "Cancel a job").refuses(&["job-ended"]))
         .route(Read, Organizations, GET, "/api/v1/jobs/{id}/report", jobs::report_of,
             op("jobs.report", "Get what a job has done so far, line by line"))
+        .route(Read, Organizations, GET, "/api/v1/jobs/{id}/lines", jobs::lines,
+            op("jobs.lines", "List lines of the report of a job"))
         .route(Read, Organizations, GET, "/api/v1/sessions", sessions::list,
             op("sessions.list", "List current sessions"))
         .route(Support, Organizations, DELETE, "/api/v1/sessions", sessions::end_all,
@@ -209,6 +211,8 @@ pub(super) fn table() -> Table {
             op("mail.test", "Send a test email"))
         .route(Read, Organizations, GET, "/api/v1/mail/{id}", mail::show,
             op("mail.show", "Get an email"))
+        .route(Read, Organizations, GET, "/api/v1/mail/{id}/content", mail::content,
+            op("mail.content", "Get how an email reads, without the secret of its link"))
         .route(Support, Organizations, POST, "/api/v1/mail/{id}/retry", mail::retry,
             op("mail.retry", "Send an email again").refuses(&["mail-done"]))
         .route(Read, Gateway, GET, "/api/v1/status", status::show,

@@ -37,4 +37,5 @@ mod warnings;
 
 pub use self::effects::{Consequences, EndedSessions};
 pub use self::links::LinkChange;
+pub use self::standing::groups_that_reach;
 pub use self::tally::{AccessChange, PermissionChange};

@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::line::{Effect, ReportLine};
-use super::record::{Counts, Job, JobState, PlanPart, Queuer, ReportPart, of_job, part_id};
+use super::record::{Counts, Job, JobState, PlanPart, Queuer, of_job, part_id};
 use super::view::JobView;
 use super::work::{Plan, Work, check_scope};
 use crate::directory::accounts::id_in_order;
 use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::error::{AttemptError, Refusal};
 use crate::directory::records::audit::{Occurrence, Subject};
-use crate::directory::records::{Authority, JobId, JobPartId, Reader, Stored, kind, put, retry};
+use crate::directory::records::{Authority, JobId, Reader, Stored, kind, put, retry};
 use crate::directory::{Actor, Change, Directory, DirectoryError, Page, PageRequest};
 use portcullis_store::{Expect, StoreError, Write};
 
@@ -21,8 +21,6 @@ use portcullis_store::{Expect, StoreError, Write};
 const MOST_QUEUED: usize = 100;
 /// How many items a part of a plan has.
 const PART: usize = 500;
-/// How many parts of a report are read at a time.
-const PARTS_READ: usize = 10;
 /// How many people who are skipped are named in the warning about them.
 const NAMED: usize = 3;
 /// How many rows of a file that are skipped have a warning each.
@@ -201,33 +199,6 @@ impl Jobs {
         .await
     }
 
-    /// Some lines of a job's report, those after a part, and where to continue: `None` at the end.
-    /// With a limited scope, only lines about its organizations.
-    ///
-    /// # Errors
-    /// When there is no job that the actor sees, or the store is unavailable.
-    pub async fn report(
-        &self,
-        id: &JobId,
-        after: Option<&JobPartId>,
-        actor: &Actor,
-    ) -> Result<(Vec<ReportLine>, Option<JobPartId>), DirectoryError> {
-        self.visible(id, None, actor).await?;
-        let (key, after) = (of_job(id), after.map(AsRef::as_ref));
-        let parts = self.reader().records::<ReportPart>(Some(&key), after, PARTS_READ).await?;
-        let last = parts.last().map(|part| JobPartId::from(part.id.clone()));
-        let next = last.filter(|_| parts.len() == PARTS_READ);
-        let scope = actor.scope();
-        let is_shown = |line: &ReportLine| match &line.organization {
-            Some(organization) => scope.includes(organization.as_str()),
-            // What is wrong with a row of a file was said by who queued the job.
-            None => !scope.is_limited() || line.line.is_some(),
-        };
-        let parts = parts.into_iter().filter_map(Stored::<ReportPart>::decode_intact);
-        let lines = parts.flat_map(|part| part.doc.lines).filter(is_shown).collect();
-        Ok((lines, next))
-    }
-
     /// What a dry run warns about: people who would be skipped.
     ///
     /// # Errors
@@ -271,7 +242,7 @@ impl Jobs {
     }
 
     /// A job that the actor sees, at the expected version.
-    async fn visible(
+    pub(super) async fn visible(
         &self,
         id: &JobId,
         expected: Option<u64>,

@@ -131,6 +131,16 @@ impl Counts {
             Effect::Skipped => &mut self.skipped,
         } += 1;
     }
+
+    /// How many items ended in this way.
+    pub(super) const fn of(&self, effect: Effect) -> u64 {
+        match effect {
+            Effect::Created => self.created,
+            Effect::Updated => self.updated,
+            Effect::Unchanged => self.unchanged,
+            Effect::Skipped => self.skipped,
+        }
+    }
 }
 
 impl Queuer {

@@ -25,6 +25,8 @@ use portcullis_store::{Expect, StoreError};
 
 /// How many items are done in a step; fewer when others keep changing what it depends on.
 const SIZES: [usize; 7] = [100, 100, 25, 5, 1, 1, 1];
+/// The most items of a step, and so the most lines of a part of the report.
+pub(super) const MOST_AT_ONCE: u64 = 100;
 /// The pause after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time between two removals of old jobs.

@@ -11,11 +11,11 @@ use lettre::message::{Body, Mailbox, Message, MessageBuilder, MultiPart, SingleP
 
 use super::error::SendError;
 use super::queue::OpenMail;
-use super::templates::{ContactVariables, LinkVariables, Templates, Valid, Variables};
+use super::templates::{ContactVariables, LinkVariables, Templates, Text, Valid, Variables};
 use crate::config::{Contact, PageLink, Settings, Shades};
 use crate::credential::token::PlainToken;
 use crate::directory::MailId;
-use crate::directory::records::Occasion;
+use crate::directory::records::{Mail, Occasion};
 use crate::email;
 use crate::web::paths;
 use crate::web::text::written_time;
@@ -73,31 +73,24 @@ impl Composer {
         Self { templates, business, from, public_url, contact, links, shades }
     }
 
-    fn link(&self, page: &str, token: &PlainToken) -> String {
-        format!("{}{page}{}", self.public_url, token.expose())
+    /// The sender of all mails.
+    pub(super) const fn from(&self) -> &Mailbox {
+        &self.from
     }
 
-    /// Composes the message of a mail.
-    pub(super) fn compose(
-        &self,
-        open: &OpenMail,
-        now: Timestamp,
-    ) -> Result<OutgoingMail, SendError> {
-        let mail = &open.mail;
-        let to = email::address(&mail.to).map_err(|why| {
-            SendError::Permanent(format!("`{}` is not an email address: {why}", mail.to))
-        })?;
-        let blind_copy = mail.blind_copy.as_deref().and_then(|given| {
-            let copy = email::address(given);
-            if let Err(why) = copy {
-                tracing::warn!(mail.id = %open.id, %why, "the blind copy has no valid address and is not sent");
-            }
-            copy.ok().filter(|copy| *copy != to)
-        });
-        let link = match (mail.occasion.link(), &open.token) {
-            (Some(Occasion::Invitation), Some(token)) => self.link(paths::INVITATION, token),
-            (Some(Occasion::Reset), Some(token)) => self.link(paths::PASSWORD_RESET, token),
-            (_, None) | (None, _) => String::new(),
+    fn link(&self, page: &str, token: &str) -> String {
+        format!("{}{page}{token}", self.public_url)
+    }
+
+    /// The text of a mail at a time, with this token in its link.
+    ///
+    /// # Errors
+    /// When a template cannot be rendered.
+    pub(super) fn text(&self, mail: &Mail, token: &str, now: Timestamp) -> Result<Text, String> {
+        let link = match mail.occasion.link() {
+            Some(Occasion::Invitation) => self.link(paths::INVITATION, token),
+            Some(Occasion::Reset) => self.link(paths::PASSWORD_RESET, token),
+            None => String::new(),
         };
         let language = self.templates.language(mail.occasion, mail.language.as_deref());
         let links: Vec<_> = self
@@ -123,10 +116,28 @@ impl Composer {
             on_accent: &self.shades.on_fill.to_string(),
             accent_text: &self.shades.text.to_string(),
         };
-        let text = self
-            .templates
-            .text(mail.occasion, &language, &variables)
-            .map_err(SendError::Transient)?;
+        self.templates.text(mail.occasion, &language, &variables)
+    }
+
+    /// Composes the message of a mail.
+    pub(super) fn compose(
+        &self,
+        open: &OpenMail,
+        now: Timestamp,
+    ) -> Result<OutgoingMail, SendError> {
+        let mail = &open.mail;
+        let to = email::address(&mail.to).map_err(|why| {
+            SendError::Permanent(format!("`{}` is not an email address: {why}", mail.to))
+        })?;
+        let blind_copy = mail.blind_copy.as_deref().and_then(|given| {
+            let copy = email::address(given);
+            if let Err(why) = copy {
+                tracing::warn!(mail.id = %open.id, %why, "the blind copy has no valid address and is not sent");
+            }
+            copy.ok().filter(|copy| *copy != to)
+        });
+        let token = open.token.as_ref().map_or("", PlainToken::expose);
+        let text = self.text(mail, token, now).map_err(SendError::Transient)?;
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.clone()])
             .map_err(|error| SendError::Permanent(error.to_string()))?;
         let parts = MultiPart::alternative()

@@ -62,7 +62,7 @@ impl Follower for OutboxWaker {
 /// Sends the mails of a directory.
 pub struct Outbox {
     queue: MailQueue,
-    composer: Composer,
+    composer: Arc<Composer>,
     transport: Box<dyn Transport>,
     waker: Arc<OutboxWaker>,
     /// The outcomes that are not recorded yet.
@@ -80,7 +80,7 @@ struct Outcome {
 impl Outbox {
     pub(super) fn new(
         directory: Directory,
-        composer: Composer,
+        composer: Arc<Composer>,
         transport: Box<dyn Transport>,
         waker: Arc<OutboxWaker>,
     ) -> Self {

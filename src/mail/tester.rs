@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use super::error::{MailError, SendError};
-use super::message::{OutgoingMail, builder, on_one_line, part, sender};
+use super::message::{Composer, OutgoingMail, builder, on_one_line, part, sender};
 use super::smtp::{Server, Stage};
 use super::transport::{Folder, Transport as _};
 use crate::config::{MailTransport, Settings};
@@ -29,6 +29,8 @@ const TOTAL: Duration = Duration::from_secs(45);
 #[derive(Debug, Clone)]
 pub struct MailTester {
     tested: Arc<Tested>,
+    /// Composes the mails to portal users, to be read by operators.
+    pub(super) composer: Arc<Composer>,
     /// In a dry run: how many mails would have been sent.
     unsent: Option<Arc<AtomicUsize>>,
 }
@@ -76,7 +78,7 @@ pub struct MailTest {
 
 impl MailTester {
     /// Reads the certificates that the settings name.
-    pub(super) fn new(settings: &Settings) -> Result<Self, MailError> {
+    pub(super) fn new(settings: &Settings, composer: Arc<Composer>) -> Result<Self, MailError> {
         let way = match &settings.mail.transport {
             MailTransport::Directory(folder) => Way::Folder(Folder::new(folder.clone())),
             MailTransport::Smtp(smtp) => {
@@ -89,7 +91,7 @@ impl MailTester {
             public_url: settings.server.public_url.as_str().to_owned(),
             way,
         });
-        Ok(Self { tested, unsent: None })
+        Ok(Self { tested, composer, unsent: None })
     }
 
     /// A tester for a dry run: it checks the address and sends nothing.

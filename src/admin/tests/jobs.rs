@@ -60,6 +60,17 @@ async fn r43_a_bulk_change_is_a_job_with_a_report() {
     assert_eq!(bench.get(&format!("{report}?format=xml")).await.status, 422);
     let list = bench.get("/api/v1/jobs").await;
     assert_eq!(list.body["items"][0], job.body);
+    let lines = format!("/api/v1/jobs/{}/lines", job.id());
+    let all = bench.get(&lines).await.body["items"].clone();
+    assert_eq!(all.as_array().unwrap().len(), 4, "{all}");
+    let first = bench.get(&format!("{lines}?limit=3")).await.body;
+    assert_eq!((&first["items"][2], &first["next"]), (&all[2], &json!("3")));
+    let rest = bench.get(&format!("{lines}?limit=3&after=3")).await.body;
+    assert_eq!(rest, json!({ "items": [all[3]], "next": null }));
+    let skipped = bench.get(&format!("{lines}?result=skipped&limit=1")).await.body;
+    assert_eq!(skipped["items"][0]["id"], "initech");
+    assert_eq!(bench.get(&format!("{lines}?after=x")).await.field(), "after");
+    assert_eq!(bench.get(&format!("{lines}?result=x")).await.field(), "result");
     assert_eq!(bench.delete(&format!("/api/v1/jobs/{}", job.id())).await.code(), "job-ended");
     assert_eq!(bench.get("/api/v1/jobs/none").await.status, 404);
 }
@@ -92,6 +103,8 @@ async fn r43_a_dry_run_has_the_effect_of_the_job() {
     assert_eq!(changes["mails"], 2, "{answer:?}");
     assert_eq!(changes["links_closed"], json!(["globex"]));
     assert_eq!(changes["sessions_ended"], 1);
+    let counts = json!({ "created": 2, "updated": 1, "unchanged": 0, "skipped": 1 });
+    assert_eq!(answer.body["counts"], counts);
     let warnings = changes["warnings"].as_array().unwrap();
     let skipped = warnings.iter().find(|warning| warning["name"] == "skipped").unwrap();
     let expected = "1 of 4 would be skipped (organization `initech`: there is no email address to \

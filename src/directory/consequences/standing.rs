@@ -7,6 +7,20 @@ use portcullis_policy::{Access, Route, built_in};
 use crate::directory::records::{GroupId, Stored, User, UserStatus};
 use crate::directory::state::{Snapshot, UserFacts};
 
+/// The ids of the groups whose members reach a route, apart from conditions on the request.
+pub fn groups_that_reach<'a>(
+    route: &'a Route,
+    snapshot: &'a Snapshot,
+) -> impl Iterator<Item = &'a str> {
+    snapshot.groups().map(|group| group.id()).filter(move |id| {
+        let standing = match id.as_str() {
+            built_in::NO_ACCESS => Standing::Outside,
+            _ => Standing::Member((*id).clone()),
+        };
+        standing.reaches(route, snapshot)
+    }).map(GroupId::as_str)
+}
+
 /// How a person gets into the portal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Standing {

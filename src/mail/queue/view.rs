@@ -119,6 +119,11 @@ impl MailQueue {
         Ok(self.directory.records().read().existing::<Mail>(id, None).await?.into())
     }
 
+    /// The record of the mail with this id.
+    pub(in crate::mail) async fn record(&self, id: &MailId) -> Result<Mail, DirectoryError> {
+        Ok(self.directory.records().read().existing::<Mail>(id, None).await?.doc)
+    }
+
     /// Makes a mail due now that waits, or that may not have been sent.
     ///
     /// # Errors

@@ -213,7 +213,7 @@ impl Bench {
 
     pub(super) fn outbox(&self, carrier: impl Transport + 'static) -> Outbox {
         let (directory, waker) = (self.directory.clone(), Arc::clone(&self.waker));
-        Outbox::new(directory, composer(""), Box::new(carrier), waker)
+        Outbox::new(directory, composer("").into(), Box::new(carrier), waker)
     }
 
     pub(super) async fn letter(&self, id: &str) -> MailView {
