@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::exports::accepts_csv;
 use super::problem::Problem;
-use super::request::{
-    Body, Id, NewRecord, PageParams, Params, RecordChange, UNKNOWN_CURSOR,
-};
+use super::request::{Body, Id, NewRecord, PageParams, Params, RecordChange, UNKNOWN_CURSOR};
 use super::response::{
     ApiResult, Created, Document, Listed, NoContent, Record, Report, Versioned, created, document,
     listed_hiding, no_content, record, report,
@@ -145,9 +143,7 @@ pub(super) async fn lines(
     Params(LinesFilter { result }): Params<LinesFilter>,
 ) -> ApiResult<Document<LineList>> {
     let from = match page.after() {
-        Some(after) => {
-            after.parse().map_err(|_| Problem::invalid("after", UNKNOWN_CURSOR))?
-        }
+        Some(after) => after.parse().map_err(|_| Problem::invalid("after", UNKNOWN_CURSOR))?,
         None => 0,
     };
     let request = LinesRequest { result, from, limit: page.limit()? };

@@ -15,8 +15,8 @@ use super::state::AdminState;
 use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::kind;
 use crate::directory::{DirectoryError, MailId, Page};
-use crate::mail::{MailContent, MailTest};
 use crate::mail::queue::MailView;
+use crate::mail::{MailContent, MailTest};
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub(super) struct Filter {

@@ -39,7 +39,8 @@ impl Jobs {
         let last = parts.last().map(|part| JobPartId::from(part.id.clone()));
         let next = last.filter(|_| parts.len() == PARTS_READ);
         let parts = parts.into_iter().filter_map(Stored::<ReportPart>::decode_intact);
-        let lines = parts.flat_map(|part| part.doc.lines).filter(|line| is_shown(line, actor)).collect();
+        let lines =
+            parts.flat_map(|part| part.doc.lines).filter(|line| is_shown(line, actor)).collect();
         Ok((lines, next))
     }
 
@@ -67,7 +68,8 @@ impl Jobs {
         loop {
             let key = of_job(id);
             let after_id = after.as_ref().map(AsRef::as_ref);
-            let parts = self.reader().records::<ReportPart>(Some(&key), after_id, PARTS_READ).await?;
+            let parts =
+                self.reader().records::<ReportPart>(Some(&key), after_id, PARTS_READ).await?;
             let is_last = parts.len() < PARTS_READ;
             after = parts.last().map(|part| JobPartId::from(part.id.clone()));
             for part in parts.into_iter().filter_map(Stored::<ReportPart>::decode_intact) {

@@ -11,5 +11,8 @@ mod questions;
 mod scope;
 mod two_editors;
 mod ui;
+mod ui_activity;
+mod ui_explain;
+mod ui_jobs;
 mod ui_organizations;
 mod ui_users;

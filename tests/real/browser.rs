@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod admin_ui;
+mod admin_ui_ops;
 mod admin_ui_people;
 mod banner;
 mod branding;

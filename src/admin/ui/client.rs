@@ -14,6 +14,7 @@ use tower::ServiceExt as _;
 
 use super::refusal::{Answer, Refusal};
 use crate::admin::caller::Unattended;
+use crate::web::fetch_metadata::SEC_FETCH_SITE;
 use crate::web::peer::Peer;
 
 /// The largest document that a page reads, in bytes.
@@ -120,7 +121,10 @@ impl Client {
     pub(super) async fn try_out(&self, write: Write<'_>) -> Answer<Value> {
         let separator = if write.path.contains('?') { '&' } else { '?' };
         let path = format!("{}{separator}dry_run=true", write.path);
-        let response = self.send(Write { path: &path, ..write }).await?;
+        // Nothing is kept, so it does not matter from where the visitor came to the page.
+        let mut client = self.clone();
+        client.headers.insert(SEC_FETCH_SITE, HeaderValue::from_static("same-origin"));
+        let response = client.send(Write { path: &path, ..write }).await?;
         read(response).await
     }
 

@@ -125,6 +125,11 @@ impl Changes {
     pub(super) fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
+
+    /// The warnings alone.
+    pub(super) fn into_warnings(self) -> Vec<Warning> {
+        self.warnings
+    }
 }
 
 fn people(number: u64, words: &Words, text: &Catalogue) -> String {

@@ -5,6 +5,8 @@ pub(super) mod editor;
 mod form;
 pub(super) mod list;
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::fields::segment;
@@ -50,6 +52,17 @@ impl Group {
     /// Its id as a segment of a path.
     pub(super) fn segment(&self) -> String {
         segment(&self.id)
+    }
+
+    /// Whether it has all of these permissions, or one of them if `any` is enough.
+    pub(super) fn has(&self, needed: &[String], any: bool) -> bool {
+        let has = |id: &String| self.permissions.contains(id);
+        if any { needed.iter().any(has) } else { needed.iter().all(has) }
+    }
+
+    /// Its permissions and these.
+    pub(super) fn with<'a>(&'a self, added: &[&'a str]) -> BTreeSet<&'a str> {
+        self.permissions.iter().map(String::as_str).chain(added.iter().copied()).collect()
     }
 
     fn path(&self) -> String {

@@ -6,8 +6,8 @@ use super::navigation::Section;
 use super::organizations::{self, suggestions};
 use super::table::Pages;
 use super::{
-    administrators, asset_files, audit, end_users, groups, overview, preferences, sign_in, tokens,
-    users,
+    administrators, asset_files, audit, bulk, end_users, explain, groups, import, jobs, lockouts,
+    mail, overview, preferences, routes, sessions, sign_in, tokens, users,
 };
 use crate::admin::authority::Authority::{Export, Manage, Own, Public, Read, Support};
 use crate::admin::authority::Reach::{Gateway, Organizations, Shared};
@@ -89,6 +89,33 @@ pub(super) fn table() -> Pages {
         .act(Manage, Gateway, "/groups/{id}", groups::editor::save)
         .show(Manage, Gateway, "/groups/{id}/delete", groups::deletion::show)
         .act(Manage, Gateway, "/groups/{id}/delete", groups::deletion::delete)
+
+        .show(Manage, Organizations, "/bulk", bulk::show).entry(Section::People, |it| &it.navigation.bulk)
+        .act(Manage, Organizations, "/bulk", bulk::act)
+        .show(Read, Organizations, "/import", import::show)
+        .act(Manage, Organizations, "/import", import::act)
+        .show(Read, Organizations, "/explain", explain::show).entry(Section::Access, |it| &it.navigation.explain)
+        .show(Read, Organizations, "/explain/people", explain::people)
+        .show(Read, Organizations, "/explain/organizations", explain::organizations)
+        .act(Manage, Organizations, "/explain/move", explain::move_person)
+        .act(Manage, Gateway, "/explain/grant", explain::grant)
+        .show(Read, Shared, "/routes", routes::list::show).entry(Section::Access, |it| &it.navigation.routes)
+        .show(Read, Shared, "/routes/{name}", routes::detail::show)
+        .act(Manage, Gateway, "/routes/reload", routes::reload::reload)
+
+        .show(Read, Organizations, "/sessions", sessions::show).entry(Section::Activity, |it| &it.navigation.sessions)
+        .act(Support, Organizations, "/sessions/end", sessions::end)
+        .act(Support, Organizations, "/sessions/end-all", sessions::end_all)
+        .show(Read, Organizations, "/lockouts", lockouts::show).entry(Section::Activity, |it| &it.navigation.lockouts)
+        .act(Support, Organizations, "/lockouts/release", lockouts::release)
+        .show(Read, Organizations, "/mail", mail::list::show).entry(Section::Activity, |it| &it.navigation.mail)
+        .act(Support, Gateway, "/mail/test", mail::test::send)
+        .show(Read, Organizations, "/mail/{id}", mail::detail::show)
+        .show(Read, Organizations, "/mail/{id}/html", mail::detail::html)
+        .act(Support, Organizations, "/mail/{id}/retry", mail::detail::retry)
+        .show(Read, Organizations, "/jobs", jobs::list::show).entry(Section::Activity, |it| &it.navigation.jobs)
+        .show(Read, Organizations, "/jobs/{id}", jobs::detail::show)
+        .act(Manage, Organizations, "/jobs/{id}/cancel", jobs::detail::cancel)
 
         .show(Read, Gateway, "/preferences", preferences::show).entry(Section::Setup, |it| &it.preferences.title)
         .act(Manage, Gateway, "/preferences", preferences::save)

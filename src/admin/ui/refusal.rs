@@ -128,6 +128,11 @@ impl Refusal {
         found.map(|error| error.message.as_str())
     }
 
+    /// What is wrong with which field, or at which place of a file.
+    pub(super) fn into_errors(self) -> Vec<FieldError> {
+        self.0.errors
+    }
+
     /// What is wrong with the form as a whole: the detail, unless it is about one of these fields.
     pub(super) fn apart_from(&self, fields: &[&str]) -> Option<&str> {
         let is_shown = self.errors.iter().any(|error| fields.contains(&&*error.field));

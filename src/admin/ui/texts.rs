@@ -2,11 +2,14 @@
 //!
 //! What the API says about a field or in a warning is in English, in all languages.
 
+mod activity;
 mod administrators;
 mod audit;
 mod common;
 mod end_users;
+mod explain;
 mod groups;
+mod jobs;
 mod organizations;
 mod overview;
 mod people;
@@ -17,12 +20,15 @@ mod users;
 
 use serde::Deserialize;
 
+pub(super) use self::activity::{Lockouts, Mail, Sessions};
 pub(super) use self::administrators::{Administrators, SecondFactor};
 pub(super) use self::audit::Audit;
 use self::common::{Actions, Confirmation, KeptForm, List, Notice, Shell, SignIn};
 pub(super) use self::common::{Consequences, Navigation, PeopleAndPermission};
 pub(super) use self::end_users::EndUsers;
+pub(super) use self::explain::{Explain, Routes};
 pub(super) use self::groups::Groups;
+pub(super) use self::jobs::{Bulk, Import, Jobs};
 pub(super) use self::organizations::Organizations;
 pub(super) use self::overview::Overview;
 pub(super) use self::people::People;
@@ -52,14 +58,16 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
         "en",
         files!(
             "en": "common", "groups", "overview", "preferences", "administrators", "tokens",
-            "audit", "people", "organizations", "end_users", "users",
+            "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
+            "activity",
         ),
     ),
     (
         "de",
         files!(
             "de": "common", "groups", "overview", "preferences", "administrators", "tokens",
-            "audit", "people", "organizations", "end_users", "users",
+            "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
+            "activity",
         ),
     ),
 ];
@@ -90,6 +98,14 @@ pub(super) struct AdminTexts {
     pub(super) organizations: Organizations,
     pub(super) end_users: EndUsers,
     pub(super) users: Users,
+    pub(super) jobs: Jobs,
+    pub(super) bulk: Bulk,
+    pub(super) import: Import,
+    pub(super) explain: Explain,
+    pub(super) routes: Routes,
+    pub(super) sessions: Sessions,
+    pub(super) lockouts: Lockouts,
+    pub(super) mail: Mail,
 }
 
 #[cfg(test)]

@@ -12,13 +12,17 @@ pub fn groups_that_reach<'a>(
     route: &'a Route,
     snapshot: &'a Snapshot,
 ) -> impl Iterator<Item = &'a str> {
-    snapshot.groups().map(|group| group.id()).filter(move |id| {
-        let standing = match id.as_str() {
-            built_in::NO_ACCESS => Standing::Outside,
-            _ => Standing::Member((*id).clone()),
-        };
-        standing.reaches(route, snapshot)
-    }).map(GroupId::as_str)
+    snapshot
+        .groups()
+        .map(|group| group.id())
+        .filter(move |id| {
+            let standing = match id.as_str() {
+                built_in::NO_ACCESS => Standing::Outside,
+                _ => Standing::Member((*id).clone()),
+            };
+            standing.reaches(route, snapshot)
+        })
+        .map(GroupId::as_str)
 }
 
 /// How a person gets into the portal.

@@ -68,6 +68,13 @@ texts! {
         setup: Text,
         overview: Text,
         groups: Text,
+        bulk: Text,
+        explain: Text,
+        routes: Text,
+        sessions: Text,
+        lockouts: Text,
+        mail: Text,
+        jobs: Text,
     }
     /// The page in place of one that cannot be shown.
     Notice {

@@ -1,0 +1,53 @@
+//! What a job would do, before it is queued: its dry run.
+
+use serde::Deserialize;
+
+use crate::admin::ui::client::Write;
+use crate::admin::ui::confirmation::{Changes, Warning};
+use crate::admin::ui::refusal::{Answer, Refusal};
+use crate::admin::ui::texts::Catalogue;
+use crate::admin::ui::visit::Visit;
+use crate::jobs::Counts;
+
+/// How many consequences are shown at first.
+const FIRST: usize = 6;
+
+/// What a job would do.
+#[derive(Debug)]
+pub(in crate::admin::ui) struct Preview {
+    /// How many items would end in which way.
+    pub(in crate::admin::ui) counts: Counts,
+    /// A sentence for each consequence, as HTML.
+    sentences: Vec<String>,
+    pub(in crate::admin::ui) warnings: Vec<Warning>,
+}
+
+#[derive(Deserialize)]
+struct DryRun {
+    changes: Changes,
+    counts: Counts,
+}
+
+impl Preview {
+    /// Tries a job out.
+    ///
+    /// # Errors
+    /// Those of queueing it.
+    pub(in crate::admin::ui) async fn of(visit: &Visit, write: Write<'_>) -> Answer<Self> {
+        let answer = visit.client.try_out(write).await?;
+        let DryRun { changes, counts } =
+            serde_json::from_value(answer).map_err(|error| Refusal::broken(&error.to_string()))?;
+        let text: &Catalogue = visit.text();
+        Ok(Self { counts, sentences: changes.sentences(text), warnings: changes.into_warnings() })
+    }
+
+    /// The consequences that are shown at first.
+    pub(in crate::admin::ui) fn first(&self) -> &[String] {
+        self.sentences.get(..FIRST).unwrap_or(&self.sentences)
+    }
+
+    /// The further ones.
+    pub(in crate::admin::ui) fn rest(&self) -> &[String] {
+        self.sentences.get(FIRST..).unwrap_or_default()
+    }
+}
