@@ -1,6 +1,9 @@
 //! The admin UI: the pages about organizations and end users.
 
-use serde_json::json;
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
 
 use crate::support::admin_ui::{AdminUi, SCRIPT, gate};
 
@@ -168,4 +171,29 @@ async fn ui_roles_and_scopes_limit_the_pages_of_organizations() {
     assert_eq!(scoped.open(&page).await.status, 200);
     assert_eq!(scoped.open(&format!("/organizations/{other}")).await.status, 404);
     assert_eq!(scoped.open("/organizations/new").await.status, 403);
+}
+
+#[tokio::test]
+async fn ui_a_record_of_a_file_is_detached_knowingly() {
+    let gate = gate().start().await;
+    let mut ui = AdminUi::owner(&gate).await;
+    let origin = format!("http://{}", ui.browser.host());
+    let headers = [("origin", &*origin), ("content-type", "application/toml")];
+    let file = "[[organization]]\nid = \"acme\"\nname = \"Acme\"\n";
+    let applied = ui.browser.send(Method::POST, "/api/v1/apply", &headers, file).await;
+    assert_eq!(applied.status, 201, "{applied:?}");
+    let api = "/api/v1/organizations/acme";
+    while gate.admin.get(api).await.status == 404 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let edit = "/organizations/acme/edit";
+    let page = ui.open(edit).await;
+    page.says("managed by the file api");
+    let offered = ui.confirm(&page.form(edit).set("name", "Acme Ltd")).await;
+    assert_eq!(offered.status, 409);
+    offered.says("A file manages this");
+    assert_eq!(gate.admin.get(api).await.ok()["name"], "Acme");
+    ui.confirm(&offered.form(edit).set("detach", "yes")).await.says("Saved.");
+    let stored = gate.admin.get(api).await.ok();
+    assert_eq!((&stored["name"], &stored["managed_by"]), (&json!("Acme Ltd"), &Value::Null));
 }

@@ -10,7 +10,7 @@ use crate::admin::ui::client::Write;
 use crate::admin::ui::confirmation::Question;
 use crate::admin::ui::fields::address;
 use crate::admin::ui::frame::Frame;
-use crate::admin::ui::texts::{EndUsers, People};
+use crate::admin::ui::texts::EndUsers;
 use crate::admin::ui::visit::{PageResult, Visit};
 
 /// Why it cannot be deleted, with the ways out.
@@ -19,11 +19,8 @@ use crate::admin::ui::visit::{PageResult, Visit};
 struct Page<'a> {
     frame: Frame<'a>,
     text: &'a EndUsers,
-    people: &'a People,
     end_user: EndUser,
     problem: String,
-    /// Whether a file manages it, and may give it up.
-    is_managed: bool,
 }
 
 pub(in crate::admin::ui) async fn delete(visit: Visit) -> PageResult {
@@ -46,14 +43,8 @@ pub(in crate::admin::ui) async fn delete(visit: Visit) -> PageResult {
             change.or_go(&visit, &format!("{list}?done=deleted"))
         }
         Err(refusal) if refusal.is_about_the_form() => {
-            let page = Page {
-                frame: visit.frame(),
-                text,
-                people: &visit.text().people,
-                end_user,
-                problem: refusal.detail.clone(),
-                is_managed: refusal.kind == "managed",
-            };
+            let page =
+                Page { frame: visit.frame(), text, end_user, problem: refusal.detail.clone() };
             Ok(visit.page(StatusCode::CONFLICT, &page))
         }
         Err(refusal) => Err(refusal.into()),

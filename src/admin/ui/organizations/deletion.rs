@@ -9,7 +9,7 @@ use crate::admin::ui::client::{Versioned, Write};
 use crate::admin::ui::confirmation::Question;
 use crate::admin::ui::fields::address;
 use crate::admin::ui::frame::Frame;
-use crate::admin::ui::texts::{Organizations, People};
+use crate::admin::ui::texts::Organizations;
 use crate::admin::ui::visit::{PageResult, Visit};
 
 /// Why it cannot be deleted, with the ways out.
@@ -18,11 +18,8 @@ use crate::admin::ui::visit::{PageResult, Visit};
 struct Page<'a> {
     frame: Frame<'a>,
     text: &'a Organizations,
-    people: &'a People,
     organization: Organization,
     problem: String,
-    /// Whether a file manages it, and may give it up.
-    is_managed: bool,
 }
 
 /// Asks; confirming sends the form of the question.
@@ -44,14 +41,8 @@ pub(in crate::admin::ui) async fn delete(visit: Visit) -> PageResult {
     match carry_out_asked(&visit, write, question).await {
         Ok(change) => change.or_go(&visit, "/organizations?done=deleted"),
         Err(refusal) if refusal.is_about_the_form() => {
-            let page = Page {
-                frame: visit.frame(),
-                text,
-                people: &visit.text().people,
-                organization,
-                problem: refusal.detail.clone(),
-                is_managed: refusal.kind == "managed",
-            };
+            let page =
+                Page { frame: visit.frame(), text, organization, problem: refusal.detail.clone() };
             Ok(visit.page(StatusCode::CONFLICT, &page))
         }
         Err(refusal) => Err(refusal.into()),

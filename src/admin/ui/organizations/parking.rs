@@ -12,7 +12,7 @@ use crate::admin::ui::field::Field;
 use crate::admin::ui::fields::address;
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::refusal::{Answer, Refusal};
-use crate::admin::ui::texts::{Organizations, People};
+use crate::admin::ui::texts::Organizations;
 use crate::admin::ui::visit::{PageResult, Visit};
 
 /// The most characters of a reason.
@@ -23,7 +23,6 @@ const LONGEST_REASON: usize = 500;
 struct Page<'a> {
     frame: Frame<'a>,
     text: &'a Organizations,
-    people: &'a People,
     organization: Organization,
     reason: Field<'a>,
     problem: Option<String>,
@@ -46,7 +45,6 @@ async fn page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Answer<Page<'a
     Ok(Page {
         frame: visit.frame(),
         text,
-        people: &visit.text().people,
         organization: visit.client.get(&api(visit.id(0))).await?,
         reason,
         problem: problem.map(str::to_owned),

@@ -25,6 +25,7 @@ texts! {
         yours: Text,
         managed: Text,
         managed_by: Phrase<FileName>,
+        managed_detail: Text,
         detach: Text,
         sessions: Text,
         no_sessions: Text,
