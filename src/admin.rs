@@ -23,6 +23,7 @@
 //! | `request`, `response`, `problem` | extractors, responses, problem documents |
 //! | `conflict` | the response to a write of a record that was changed since |
 //! | `groups`, `organizations`, `end_users`, `users`, `sessions`, `lockouts`, `preferences`, `tokens`, `mail` | handlers for records |
+//! | `session`, `own_account` | signing in and out; the caller's own password, second factor and sessions |
 //! | `views` | links with which staff opens the portal |
 //! | `personal_data` | what is stored about a portal user |
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
@@ -63,6 +64,7 @@ mod operation;
 mod organizations;
 mod origin;
 mod overview;
+mod own_account;
 mod personal_data;
 mod policy;
 mod portal_servers;

@@ -31,12 +31,19 @@ use portcullis_store::feed::Follower;
 pub(super) const PARAMETER: &str = "dry_run";
 
 /// The requests that are not tried out, although their method is that of a write, and why.
-const REFUSED: [(Method, &str, &str); 5] = [
+const REFUSED: [(Method, &str, &str); 8] = [
     (Method::POST, "/api/v1/explain", "explaining a request changes nothing"),
     (Method::POST, "/api/v1/session", "signing in cannot be tried out"),
     (Method::DELETE, "/api/v1/session", "signing out cannot be tried out"),
     (Method::PUT, "/api/v1/session/password", "a password that is checked counts as an attempt"),
     (Method::POST, "/api/v1/session/password", "a password that is checked counts as an attempt"),
+    (Method::POST, "/api/v1/session/set-up", "signing in cannot be tried out"),
+    (Method::POST, "/api/v1/session/mfa", "a password that is checked counts as an attempt"),
+    (
+        Method::POST,
+        "/api/v1/session/mfa/recovery-codes",
+        "a password that is checked counts as an attempt",
+    ),
 ];
 
 /// The largest response of a handler, in bytes.

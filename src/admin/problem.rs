@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::directory::DirectoryError;
+use crate::directory::access::administrators::ProposedFactor;
 use crate::directory::files::{FileProblem, FileProblems, Place};
 use crate::telemetry::events::Cause;
 use crate::web::problem::ProblemDocument;
@@ -33,6 +34,8 @@ pub(super) struct Problem {
     /// The record that is no longer at the expected version. Boxed, so that results stay small.
     stale: Option<Box<Stale>>,
     store_failed: bool,
+    /// A second factor to set up. Boxed, so that results stay small.
+    set_up: Option<Box<ProposedFactor>>,
 }
 
 /// The member of our own in the document.
@@ -48,6 +51,9 @@ pub(super) struct Extension<'a> {
     /// The record as it is now, if it was changed since it was read.
     #[serde(skip_serializing_if = "Value::is_null")]
     current: &'a Value,
+    /// A secret to set up a second factor with, if sign-in requires one and the account has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_up: Option<&'a ProposedFactor>,
 }
 
 /// One of the errors in a request or a policy file.
@@ -118,6 +124,7 @@ impl Problem {
             errors: Vec::new(),
             stale: None,
             store_failed: false,
+            set_up: None,
         }
     }
 
@@ -128,7 +135,8 @@ impl Problem {
     /// The body of the response.
     pub(super) fn document(&self) -> ProblemDocument<'_, Extension<'_>> {
         let current = self.stale.as_ref().map_or(&Value::Null, |stale| &stale.current);
-        let extension = Extension { role: self.role, errors: &self.errors, current };
+        let set_up = self.set_up.as_deref();
+        let extension = Extension { role: self.role, errors: &self.errors, current, set_up };
         ProblemDocument::new(self.status, &self.name, title(self.status), &self.detail, extension)
     }
 
@@ -140,6 +148,11 @@ impl Problem {
             errors: vec![Item::Field { field: field.to_owned(), message }],
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
         }
+    }
+
+    /// Adds a second factor to set up.
+    pub(super) fn with_set_up(self, proposed: Box<ProposedFactor>) -> Self {
+        Self { set_up: Some(proposed), ..self }
     }
 
     /// Names the role that would do.

@@ -42,7 +42,7 @@ problem_types! {
             "Try again; after some failures, sign-in is locked for a while.";
         "second-factor-missing":
             "The account has no second factor, and `admin.require_mfa` requires one.",
-            "Have an owner issue one with `portcullis admin reset-mfa`.";
+            "Set up the one in `set_up` with `POST session/set-up`, or have an owner issue one with `portcullis admin reset-mfa`.";
     }
     FORBIDDEN {
         "cross-site": "The request comes from a page of another site.",

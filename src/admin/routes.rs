@@ -9,8 +9,8 @@ use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     administrators, audit, documentation, end_users, explain, files, groups, health, imports, jobs,
-    lockouts, mail, openapi, organizations, overview, personal_data, policy, preferences, session,
-    sessions, status, tokens, trials, user_tokens, users, views,
+    lockouts, mail, openapi, organizations, overview, own_account, personal_data, policy,
+    preferences, session, sessions, status, tokens, trials, user_tokens, users, views,
 };
 
 /// Every route of the API.
@@ -226,12 +226,31 @@ pub(super) fn table() -> Table {
             op("session.show", "Get who is calling"))
         .route(Read, Shared, DELETE, "/api/v1/session", session::end,
             op("session.end", "Sign out").refuses(&["not-found"]))
-        .route(Read, Shared, PUT, "/api/v1/session/password", session::set_password,
+        .route(Public, Shared, POST, "/api/v1/session/set-up", own_account::set_up_at_sign_in,
+            op("session.set_up", "Set up the second factor that a sign-in requires, and sign in")
+                .refuses(&["wrong-credentials", "session-ended", "locked-out", "cross-site"]))
+        .route(Read, Shared, PUT, "/api/v1/session/password", own_account::set_password,
             op("session.set_password", "Change the caller's own password")
                 .refuses(&["not-found", "code-required", "wrong-credentials", "locked-out", "busy"]))
-        .route(Read, Shared, POST, "/api/v1/session/password", session::post_password,
+        .route(Read, Shared, POST, "/api/v1/session/password", own_account::post_password,
             op("session.post_password", "Change the caller's own password")
                 .refuses(&["not-found", "code-required", "wrong-credentials", "locked-out", "busy"]))
+        .route(Read, Shared, GET, "/api/v1/session/mfa", own_account::second_factor,
+            op("session.second_factor", "Get the state of the caller's own second factor")
+                .refuses(&["not-found"]))
+        .route(Read, Shared, POST, "/api/v1/session/mfa", own_account::set_up_second_factor,
+            op("session.set_up_second_factor", "Set up the caller's own second factor")
+                .refuses(&["not-found", "code-required", "wrong-credentials", "locked-out", "busy"]))
+        .route(Read, Shared, GET, "/api/v1/session/mfa/proposal", own_account::propose_second_factor,
+            op("session.propose_second_factor", "Get a secret to set up a second factor with")
+                .refuses(&["not-found"]))
+        .route(Read, Shared, POST, "/api/v1/session/mfa/recovery-codes", own_account::replace_recovery_codes,
+            op("session.replace_recovery_codes", "Replace the caller's own recovery codes")
+                .refuses(&["not-found", "code-required", "wrong-credentials", "locked-out", "busy"]))
+        .route(Read, Shared, GET, "/api/v1/session/sessions", own_account::sessions,
+            op("session.sessions", "List the caller's own sessions").refuses(&["not-found"]))
+        .route(Read, Shared, DELETE, "/api/v1/session/sessions/{id}", own_account::end_session,
+            op("session.end_session", "End one of the caller's own sessions"))
         .route(Own, Gateway, GET, "/api/v1/administrators", administrators::list,
             op("administrators.list", "List administrators"))
         .route(Own, Gateway, POST, "/api/v1/administrators", administrators::create,

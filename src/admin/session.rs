@@ -8,17 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::caller::Caller;
 use super::problem::Problem;
 use super::request::{Body, NewRecord};
-use super::response::{
-    ApiResult, Created, Document, NoContent, Opened, Record, created, document, no_content, opened,
-    record,
-};
+use super::response::{ApiResult, Document, NoContent, Opened, document, no_content, opened};
 use super::scoped::{State, Unauthenticated};
 use super::state::AdminState;
 use crate::clock;
 use crate::credential::secret::Secret;
-use crate::directory::Change;
 use crate::directory::access::administrators::{
-    AdminPasswordChange, AdminPasswordRequest, AdminSignIn, AdminSignInRequest, AdministratorView,
+    AdminSignIn, AdminSignInRequest, AdministratorView,
 };
 use crate::directory::records::Rights;
 use crate::web::peer::Peer;
@@ -59,11 +55,12 @@ pub(super) async fn start(
             return opened(&administrator, admin.site.set_cookie(Some(&token)));
         }
         AdminSignIn::CodeRequired => code_required(),
-        AdminSignIn::NoSecondFactor => unauthorized(
+        AdminSignIn::NoSecondFactor(proposed) => unauthorized(
             "second-factor-missing",
-            "this account has no second factor, and `admin.require_mfa` requires one; an owner can \
-             issue one with `portcullis admin reset-mfa`",
-        ),
+            "this account has no second factor, and `admin.require_mfa` requires one; set it up with \
+             `POST session/set-up`, or have an owner issue one with `portcullis admin reset-mfa`",
+        )
+        .with_set_up(proposed),
         AdminSignIn::Wrong => {
             unauthorized("wrong-credentials", "the login, the password or the code is wrong")
         }
@@ -98,63 +95,15 @@ pub(super) async fn end(
     })
 }
 
-/// The new password of the caller's own account.
-#[derive(Debug, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "OwnPassword")]
-pub(super) struct OwnPassword {
-    /// The current password.
-    current: Secret<String>,
-    /// A code, if the account has a second factor.
-    #[serde(default)]
-    code: Option<String>,
-    /// The new password.
-    password: Secret<String>,
-}
-
-pub(super) async fn set_password(
-    State(admin): State<AdminState>,
-    NewRecord(change): NewRecord,
-    Body(body): Body<OwnPassword>,
-) -> ApiResult<Record<AdministratorView>> {
-    record(&*own_password(&admin, body, &change).await?)
-}
-
-pub(super) async fn post_password(
-    State(admin): State<AdminState>,
-    NewRecord(change): NewRecord,
-    Body(body): Body<OwnPassword>,
-) -> ApiResult<Created<AdministratorView>> {
-    let administrator = own_password(&admin, body, &change).await?;
-    created(&*administrator, format!("/api/v1/administrators/{}", administrator.id))
-}
-
-async fn own_password(
-    admin: &AdminState,
-    OwnPassword { current, code, password: new }: OwnPassword,
-    change: &Change,
-) -> Result<Box<AdministratorView>, Problem> {
-    let request = AdminPasswordRequest { current, code: code.as_deref(), new };
-    match admin.change_own_password(request, change).await? {
-        None => Err(Problem::not_found("session", "of this caller")),
-        Some(AdminPasswordChange::Changed(administrator)) => Ok(administrator),
-        Some(AdminPasswordChange::CodeRequired) => Err(code_required()),
-        Some(AdminPasswordChange::Wrong) => {
-            Err(unauthorized("wrong-credentials", "the current password or the code is wrong"))
-        }
-        Some(AdminPasswordChange::LockedOut { until }) => Err(locked_out(until, change.at)),
-    }
-}
-
-fn code_required() -> Problem {
+pub(super) fn code_required() -> Problem {
     unauthorized("code-required", "the password is right; send a `code` too")
 }
 
-fn unauthorized(name: &str, detail: &str) -> Problem {
+pub(super) fn unauthorized(name: &str, detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, name, detail)
 }
 
-fn locked_out(until: Timestamp, now: Timestamp) -> Problem {
+pub(super) fn locked_out(until: Timestamp, now: Timestamp) -> Problem {
     let seconds = until.duration_since(now).as_secs().max(1);
     let detail = format!("too many failed attempts; try again in {seconds} s");
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "locked-out", detail)

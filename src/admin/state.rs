@@ -15,9 +15,7 @@ use super::site::Site;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
 use crate::config::{PublicUrl, Settings};
-use crate::directory::access::administrators::{
-    AdminPasswordChange, AdminPasswordRequest, AdminRules,
-};
+use crate::directory::access::administrators::{AdminRules, Administrators};
 use crate::directory::records::{AdminSessionId, Scope};
 use crate::directory::{Change, Directory, DirectoryError};
 use crate::jobs::Jobs;
@@ -153,18 +151,9 @@ impl AdminState {
         self.own.administrators().end_session(session, change).await
     }
 
-    /// Replaces the caller's own password. `None` if the caller is not an administrator with a session.
-    ///
-    /// # Errors
-    /// As [`Administrators::change_own_password`].
-    ///
-    /// [`Administrators::change_own_password`]: crate::directory::access::administrators::Administrators::change_own_password
-    pub(super) async fn change_own_password(
-        &self,
-        request: AdminPasswordRequest<'_>,
-        change: &Change,
-    ) -> Result<Option<AdminPasswordChange>, DirectoryError> {
-        self.own.administrators().change_own_password(request, change).await
+    /// The accounts of administrators, for what callers do to their own.
+    pub(super) fn own_account(&self) -> Administrators {
+        self.own.administrators().clone()
     }
 
     /// What callers are authenticated with.

@@ -12,6 +12,7 @@ mod imports;
 mod jobs;
 mod late_bodies;
 mod mail;
+mod own_factor;
 mod own_password;
 mod people;
 mod portal;

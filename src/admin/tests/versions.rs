@@ -9,11 +9,12 @@ use crate::admin::{Access, routes};
 
 /// Writes that are not to a record with a version: they create a record, or concern sessions,
 /// lockouts, or the gateway.
-const WITHOUT_VERSION: [&str; 28] = [
+const WITHOUT_VERSION: [&str; 32] = [
     "DELETE /api/v1/lockouts",
     "DELETE /api/v1/lockouts/{id}",
     "DELETE /api/v1/policy/trials/{id}",
     "DELETE /api/v1/session",
+    "DELETE /api/v1/session/sessions/{id}",
     "DELETE /api/v1/sessions",
     "DELETE /api/v1/sessions/{id}",
     "POST /api/v1/administrators",
@@ -31,7 +32,10 @@ const WITHOUT_VERSION: [&str; 28] = [
     "POST /api/v1/policy/reload",
     "POST /api/v1/policy/trials",
     "POST /api/v1/session",
+    "POST /api/v1/session/mfa",
+    "POST /api/v1/session/mfa/recovery-codes",
     "POST /api/v1/session/password",
+    "POST /api/v1/session/set-up",
     "POST /api/v1/tokens",
     "POST /api/v1/users",
     "POST /api/v1/users/bulk",

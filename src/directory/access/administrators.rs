@@ -1,18 +1,22 @@
 //! The operator's staff: accounts, sign-in and sessions at the admin listener.
 //!
-//! An administrator has a password as portal users have (R30, R31) and a code generator, which is
-//! issued together with the account: its secret and its recovery codes are shown once, to the owner
-//! who creates the account or resets it. Failed attempts count in the same lockout as those of
+//! An administrator has a password as portal users have (R30, R31) and a code generator. That is issued
+//! together with the account, its secret and its recovery codes shown once to the owner who creates
+//! the account or resets it; or its person sets it up. Failed attempts count in the same lockout as those of
 //! portal users (I6), by login and by address.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `accounts` | creating, changing and deleting accounts |
 //! | `sign_in` | checking login, password and code; the session that follows |
+//! | `own_account` | proof that a person who is signed in is the one whose account it is |
 //! | `own_password` | changing the password of the own account |
+//! | `own_factor` | setting up the second factor of the own account |
 //! | `sessions` | looking up, listing and ending sessions |
 
 mod accounts;
+mod own_account;
+mod own_factor;
 mod own_password;
 mod sessions;
 mod sign_in;
@@ -25,7 +29,8 @@ use crate::directory::core::Core;
 pub use self::accounts::{
     AdministratorPatch, AdministratorView, IssuedAdministrator, NewAdministrator,
 };
-pub use self::own_password::{AdminPasswordChange, AdminPasswordRequest};
+pub use self::own_account::{OwnChange, OwnProof};
+pub use self::own_factor::{AdminSetUp, NewRecoveryCodes, OwnFactorView, ProposedFactor};
 pub(in crate::directory) use self::sessions::is_open;
 pub use self::sessions::{AdminSessionView, SessionUse};
 pub use self::sign_in::{AdminSignIn, AdminSignInRequest};

@@ -73,7 +73,7 @@ pub(super) async fn check(
         let written = Written { kind, id, before: before.as_deref(), after };
         if written.is_own_session(actor)
             || written.continues_own_session(actor)
-            || written.is_own_password(actor)
+            || written.is_own_credential(actor)
         {
             continue;
         }
@@ -175,7 +175,7 @@ impl Written<'_> {
         }
     }
 
-    /// Whether an administrator's own session continues with another password.
+    /// Whether an administrator's own session continues with another password or second factor.
     fn continues_own_session(&self, actor: &Actor) -> bool {
         let (Actor::Administrator { id, .. }, kind::ADMIN_SESSION, Some(before), Some(after)) =
             (actor, self.kind, self.before, self.after)
@@ -188,9 +188,9 @@ impl Written<'_> {
         continued.administrator == *id && continued == after
     }
 
-    /// Whether an administrator replaces the password of their own account, and nothing else but what
-    /// the code uses up.
-    fn is_own_password(&self, actor: &Actor) -> bool {
+    /// Whether an administrator replaces the password or the second factor of their own account, and
+    /// nothing else. A second factor is not removed.
+    fn is_own_credential(&self, actor: &Actor) -> bool {
         let (Actor::Administrator { id, .. }, kind::ADMINISTRATOR, Some(before), Some(after)) =
             (actor, self.kind, self.before, self.after)
         else {
@@ -198,22 +198,14 @@ impl Written<'_> {
         };
         let read = |doc: &[u8]| serde_json::from_slice::<Administrator>(doc).ok();
         let (Some(before), Some(after)) = (read(before), read(after)) else { return false };
-        let is_same_factor = match (&before.second_factor, &after.second_factor) {
-            (None, None) => true,
-            (Some(before), Some(after)) => {
-                before.secret == after.secret
-                    && before.created == after.created
-                    && after.recovery_codes.iter().all(|code| before.recovery_codes.contains(code))
-            }
-            _ => false,
-        };
+        let keeps_factor = after.second_factor.is_some() || before.second_factor.is_none();
         let changed = Administrator {
             password: after.password.clone(),
             generation: after.generation,
             second_factor: after.second_factor.clone(),
             ..before
         };
-        id.as_str() == self.id && is_same_factor && changed == after
+        id.as_str() == self.id && keeps_factor && changed == after
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use super::Administrators;
+use super::own_factor::ISSUER;
 use crate::credential::hashing::PasswordHash;
 use crate::credential::password::NewPassword;
 use crate::credential::secret::Secret;
@@ -19,9 +20,6 @@ use crate::directory::records::{
     Page, PageRequest, Rights, Role, Scope, StaffMember, Stored, kind, put, retry,
 };
 use portcullis_store::{Expect, Write};
-
-/// The issuer that authenticator apps show.
-const ISSUER: &str = "Portcullis administration";
 
 /// An administrator to be created.
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]

@@ -127,6 +127,24 @@ impl Administrators {
         .await
     }
 
+    /// Ends a session of the administrator who makes the change, and those in the portal that were
+    /// started from it. `false` if the actor has no such session.
+    ///
+    /// # Errors
+    /// When the store is unavailable.
+    pub async fn end_own_session(
+        &self,
+        id: &AdminSessionId,
+        change: &Change,
+    ) -> Result<bool, DirectoryError> {
+        let Actor::Administrator { id: own, .. } = &change.actor else { return Ok(false) };
+        let session = self.core.read().get::<AdminSession>(id).await?;
+        match session.is_some_and(|session| session.doc.administrator == *own) {
+            true => self.end_session(id, change).await,
+            false => Ok(false),
+        }
+    }
+
     /// Ends all sessions of an administrator, and those in the portal; returns how many it was without
     /// those.
     ///

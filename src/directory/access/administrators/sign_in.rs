@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde_json::Map;
 
+use super::own_factor::{ProposedFactor, ProposedTo};
 use super::{AdminRules, AdministratorView, Administrators};
 use crate::credential::hashing::Verdict;
 use crate::credential::lockout::LockedUntil;
@@ -54,8 +55,9 @@ pub enum AdminSignIn {
     },
     /// The password is right, and a code must be given too.
     CodeRequired,
-    /// The password is right, but the account has no second factor, and one is required.
-    NoSecondFactor,
+    /// The password is right, but the account has no second factor, and one is required. It can be
+    /// set up with this secret.
+    NoSecondFactor(Box<ProposedFactor>),
     /// The login, the password or the code is wrong.
     Wrong,
     /// Too many attempts have failed. Nothing was checked.
@@ -70,7 +72,7 @@ pub enum AdminSignIn {
 enum Checked {
     Accepted(PlainToken, Box<Stored<Administrator>>),
     CodeRequired,
-    NoSecondFactor,
+    NoSecondFactor(Box<ProposedFactor>),
     Wrong,
 }
 
@@ -137,10 +139,10 @@ impl Administrators {
                 attempt.cancelled();
                 Ok(AdminSignIn::CodeRequired)
             }
-            Ok(Checked::NoSecondFactor) => {
+            Ok(Checked::NoSecondFactor(proposed)) => {
                 attempt.cancelled();
                 refused(Cause::NoSecondFactor, Some(&found), login);
-                Ok(AdminSignIn::NoSecondFactor)
+                Ok(AdminSignIn::NoSecondFactor(proposed))
             }
             // An attempt that is dropped has failed.
             Ok(Checked::Wrong) => {
@@ -169,7 +171,10 @@ impl Administrators {
     ) -> Result<Checked, AttemptError> {
         let mut doc = current.doc.clone();
         match (&mut doc.second_factor, code) {
-            (None, _) if rules.require_mfa => return Ok(Checked::NoSecondFactor),
+            (None, _) if rules.require_mfa => {
+                let proposed = self.propose(&current, ProposedTo::SignIn, now);
+                return Ok(Checked::NoSecondFactor(Box::new(proposed)));
+            }
             (None, _) => {}
             (Some(_), None) => return Ok(Checked::CodeRequired),
             (Some(factor), Some(code)) => {
@@ -183,6 +188,20 @@ impl Administrators {
             Some(code) if is_recovery(code) => "recovery-code",
             _ => "totp",
         };
+        let (token, administrator) = self.start_session(&current, doc, way, address, now).await?;
+        Ok(Checked::Accepted(token, administrator))
+    }
+
+    /// Starts a session of an account, which is stored as `doc` in the same commit. `way` is what the
+    /// sign-in was with.
+    pub(super) async fn start_session(
+        &self,
+        current: &Stored<Administrator>,
+        mut doc: Administrator,
+        way: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<(PlainToken, Box<Stored<Administrator>>), AttemptError> {
         let token = PlainToken::generate();
         let session = AdminSession {
             administrator: current.id.clone(),
@@ -209,7 +228,7 @@ impl Administrators {
         };
         let change = Change::new(actor, now);
         self.core.records.commit_noting(&change, writes, occurrence).await?;
-        Ok(Checked::Accepted(token, Box::new(changed)))
+        Ok((token, Box::new(changed)))
     }
 
     /// Whether a code is right. What it uses up is removed from `factor`.
@@ -241,7 +260,7 @@ impl Administrators {
 }
 
 /// Whether what was entered is a recovery code, and not one of the authenticator app.
-fn is_recovery(code: &str) -> bool {
+pub(super) fn is_recovery(code: &str) -> bool {
     code.chars().filter(|c| !c.is_whitespace() && *c != '-').count() != CODE
 }
 

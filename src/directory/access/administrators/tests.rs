@@ -188,7 +188,7 @@ async fn an_account_without_second_factor_needs_the_setting() {
         staff.administrators().sign_in(request, rules, now()).await.unwrap()
     };
     let refused = sign_in(RULES).await;
-    assert!(matches!(refused, AdminSignIn::NoSecondFactor), "{refused:?}");
+    assert!(matches!(refused, AdminSignIn::NoSecondFactor(_)), "{refused:?}");
     let without = AdminRules { require_mfa: false, ..RULES };
     let AdminSignIn::Accepted { token, .. } = sign_in(without).await else { panic!("refused") };
     let open = async |rules| {
