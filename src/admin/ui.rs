@@ -19,11 +19,12 @@
 //! | `rights`, `issued_factor` | fields and secrets that accounts and tokens have in common |
 //! | `confirmation`, `change` | the question before a change, with what it would do; and the change |
 //! | `field`, `listed` | fields of forms, and lists that have pages |
-//! | `sign_in`, `kept_form` | signing in, and forms that are kept until then |
+//! | `sign_in`, `set_up`, `destination`, `kept_form` | signing in, a second factor set up there, where it leads, and forms that are kept until then |
 //! | all others | the pages |
 
 #![allow(dead_code, reason = "parts that coming pages use")]
 
+mod account;
 mod administrators;
 mod asset_files;
 mod assets;
@@ -32,6 +33,7 @@ mod bulk;
 mod change;
 mod client;
 mod confirmation;
+mod destination;
 mod end_users;
 mod explain;
 mod field;
@@ -58,6 +60,7 @@ mod refusal;
 mod rights;
 mod routes;
 mod sessions;
+mod set_up;
 mod sign_in;
 mod table;
 mod texts;

@@ -159,6 +159,11 @@ fn version(response: &Response) -> String {
     etag.unwrap_or_default().to_owned()
 }
 
+/// The document of a response.
+pub(super) async fn document(response: Response) -> Answer<Value> {
+    read(response).await
+}
+
 async fn read<T: DeserializeOwned>(response: Response) -> Answer<T> {
     let body = to_bytes(response.into_body(), LARGEST)
         .await

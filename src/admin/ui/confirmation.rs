@@ -58,6 +58,26 @@ pub(super) struct Warning {
     pub(super) detail: String,
 }
 
+impl Warning {
+    /// What a warning that lists routes says before the list; all it says, of any other.
+    fn statement(&self) -> &str {
+        match self.split() {
+            Some((statement, _)) => statement,
+            None => &self.detail,
+        }
+    }
+
+    /// The routes that it lists.
+    fn routes(&self) -> Vec<&str> {
+        self.split().map(|(_, routes)| routes.split("; ").collect()).unwrap_or_default()
+    }
+
+    fn split(&self) -> Option<(&str, &str)> {
+        let lists = ["opens-without-sign-in", "routes-open", "routes-close"];
+        self.detail.split_once(": ").filter(|_| lists.contains(&&*self.name))
+    }
+}
+
 #[derive(Deserialize)]
 struct DryRun {
     changes: Changes,

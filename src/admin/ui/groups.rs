@@ -1,5 +1,7 @@
 //! Portal user permission groups (R1–R7).
 
+pub(super) mod comparison;
+pub(super) mod copying;
 pub(super) mod deletion;
 pub(super) mod editor;
 mod form;

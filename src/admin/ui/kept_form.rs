@@ -10,7 +10,7 @@ use super::frame::Frame;
 use super::visit::{TOKEN, Visit};
 
 /// Fields that are not kept: they hold secrets, which no page shows again.
-const SECRET: [&str; 4] = ["password", "current", "code", TOKEN];
+const SECRET: [&str; 5] = ["password", "current", "code", "new_code", TOKEN];
 
 #[derive(Template)]
 #[template(path = "admin/kept_form.html")]

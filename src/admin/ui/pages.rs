@@ -2,12 +2,13 @@
 //!
 //! What a page requires is what the requests require that it makes; the API checks them again.
 
+use super::destination::SIGN_IN;
 use super::navigation::Section;
 use super::organizations::{self, suggestions};
 use super::table::Pages;
 use super::{
-    administrators, asset_files, audit, bulk, end_users, explain, groups, import, jobs, lockouts,
-    mail, overview, preferences, routes, sessions, sign_in, tokens, users,
+    account, administrators, asset_files, audit, bulk, end_users, explain, groups, import, jobs,
+    lockouts, mail, overview, preferences, routes, sessions, set_up, sign_in, tokens, users,
 };
 use crate::admin::authority::Authority::{Export, Manage, Own, Public, Read, Support};
 use crate::admin::authority::Reach::{Gateway, Organizations, Shared};
@@ -18,9 +19,11 @@ pub(super) fn table() -> Pages {
     Pages::default()
         .show(Public, Shared, asset_files::PATH, asset_files::show)
         .show(Public, Shared, "/favicon.ico", asset_files::favicon)
-        .show(Public, Shared, sign_in::PATH, sign_in::show)
-        .act(Public, Shared, sign_in::PATH, sign_in::check)
+        .show(Public, Shared, SIGN_IN, sign_in::show)
+        .act(Public, Shared, SIGN_IN, sign_in::check)
         .act(Read, Shared, "/sign-out", sign_in::end)
+        .show(Public, Shared, set_up::PATH, set_up::back)
+        .act(Public, Shared, set_up::PATH, set_up::check)
 
         .show(Read, Shared, "/", overview::show).entry(Section::Gateway, |it| &it.navigation.overview)
 
@@ -85,6 +88,9 @@ pub(super) fn table() -> Pages {
         .show(Read, Shared, "/groups", groups::list::show).entry(Section::People, |it| &it.navigation.groups)
         .act(Manage, Gateway, "/groups", groups::list::create)
         .show(Manage, Gateway, "/groups/new", groups::list::new)
+        .show(Read, Shared, "/groups/compare", groups::comparison::show)
+        .show(Manage, Gateway, "/groups/{id}/copy", groups::copying::show)
+        .act(Manage, Gateway, "/groups/{id}/copy", groups::copying::copy)
         .show(Read, Shared, "/groups/{id}", groups::editor::show)
         .act(Manage, Gateway, "/groups/{id}", groups::editor::save)
         .show(Manage, Gateway, "/groups/{id}/delete", groups::deletion::show)
@@ -119,6 +125,13 @@ pub(super) fn table() -> Pages {
 
         .show(Read, Gateway, "/preferences", preferences::show).entry(Section::Setup, |it| &it.preferences.title)
         .act(Manage, Gateway, "/preferences", preferences::save)
+
+        .show(Read, Shared, "/account", account::page::show)
+        .act(Read, Shared, "/account", account::page::act)
+        .show(Read, Shared, "/account/second-factor", account::second_factor::show)
+        .act(Read, Shared, "/account/second-factor", account::second_factor::set_up)
+        .show(Read, Shared, "/account/recovery-codes", account::second_factor::show_codes)
+        .act(Read, Shared, "/account/recovery-codes", account::second_factor::replace_codes)
 
         .show(Read, Organizations, "/audit", audit::list::show).entry(Section::Activity, |it| &it.audit.title)
         .show(Read, Organizations, "/audit/{id}", audit::entry::show)

@@ -25,6 +25,7 @@ struct Preferences {
     secure_with_password_if_portal_users_exist: bool,
     disabled_redirect_url: Option<String>,
     default_group: String,
+    notify_impersonated: bool,
     managed_by: Option<ManagedBy>,
 }
 
@@ -43,6 +44,7 @@ struct Group {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Form {
     asks_for_sign_in: bool,
+    notifies: bool,
     url: String,
 }
 
@@ -50,6 +52,7 @@ impl Form {
     fn stored(preferences: &Preferences) -> Self {
         Self {
             asks_for_sign_in: preferences.secure_with_password_if_portal_users_exist,
+            notifies: preferences.notify_impersonated,
             url: preferences.disabled_redirect_url.clone().unwrap_or_default(),
         }
     }
@@ -78,6 +81,11 @@ impl Page<'_> {
         format!("/groups/{}", segment(&self.stored.default_group))
     }
 
+    /// What a version says about emails to users that staff acts as.
+    fn notices(&self, form: &Form) -> &Text {
+        if form.notifies { &self.text.notices_on } else { &self.text.notices_off }
+    }
+
     /// What a version says about secure links.
     fn links(&self, form: &Form) -> &Text {
         if form.asks_for_sign_in { &self.text.links_secured } else { &self.text.links_open }
@@ -98,6 +106,7 @@ pub(super) async fn save(visit: Visit) -> PageResult {
         "disable" => json!({ URL: url }),
         _ => json!({
             "secure_with_password_if_portal_users_exist": form.has("secure"),
+            "notify_impersonated": form.has("notify"),
             URL: (!url.is_empty()).then_some(url),
         }),
     };
@@ -142,11 +151,13 @@ async fn page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Result<Page<'a
     let typed = &visit.form;
     let form = match refusal {
         None => in_force.clone(),
+        // The first page has the address only.
+        Some(_) if typed.get("do") == "disable" => {
+            Form { url: typed.get(URL).to_owned(), ..in_force.clone() }
+        }
         Some(_) => Form {
-            asks_for_sign_in: match typed.get("do") {
-                "enable" | "disable" => in_force.asks_for_sign_in,
-                _ => typed.has("secure"),
-            },
+            asks_for_sign_in: typed.has("secure"),
+            notifies: typed.has("notify"),
             url: typed.get(URL).to_owned(),
         },
     };

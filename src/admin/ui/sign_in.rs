@@ -9,16 +9,15 @@ use http::{Method, StatusCode, Uri, header};
 use serde::Serialize;
 
 use super::client::Write;
+use super::destination::{SIGN_IN, TO, local};
 use super::fields::{self, Fields};
 use super::frame::Frame;
-use super::kept_form;
 use super::visit::{Failure, PageResult, Visit};
+use super::{kept_form, set_up};
 use crate::web::response::{add_cookie, see_other};
 
-pub(super) const PATH: &str = "/sign-in";
-
-/// Fields of the form besides login, password and code.
-const TO: &str = "to";
+/// The parameter with why a set-up of a second factor did not go on.
+const WHY: &str = "why";
 /// Before the names of the fields of a form that is kept.
 const KEPT: &str = "kept.";
 const KEPT_PATH: &str = "kept_path";
@@ -48,16 +47,22 @@ struct Page<'a> {
 /// The address of the page that leads to another one.
 pub(super) fn address(to: &Uri) -> String {
     let to = to.path_and_query().map_or("/", |it| it.as_str());
-    fields::address(PATH, &[(TO, if to == "/" { "" } else { to })])
+    fields::address(SIGN_IN, &[(TO, if to == "/" { "" } else { to })])
 }
 
 pub(super) async fn show(visit: Visit) -> PageResult {
     let to = local(visit.query.get(TO)).to_owned();
+    let texts = visit.text();
+    let problem = match visit.query.get(WHY) {
+        "expired" => Some(texts.account.set_up_expired.to_string()),
+        "locked" => Some(texts.sign_in.locked_out.to_string()),
+        _ => None,
+    };
     visit.show(&Page {
         frame: visit.frame(),
         login: "",
         asks_code: false,
-        problem: None,
+        problem,
         keeps_form: false,
         hidden: vec![(TO.to_owned(), to)],
     })
@@ -94,7 +99,9 @@ pub(super) async fn check(visit: Visit) -> PageResult {
         "code-required" => None,
         "wrong-credentials" if asks_code => Some(text.wrong_with_code.to_string()),
         "wrong-credentials" => Some(text.wrong.to_string()),
-        "second-factor-missing" => Some(text.no_second_factor.to_string()),
+        "second-factor-missing" if !refusal.set_up.is_null() => {
+            return Ok(set_up::ask(&visit, &refusal.set_up, None)?);
+        }
         "locked-out" => Some(text.locked_out.to_string()),
         "busy" => Some(text.busy.to_string()),
         _ if refusal.is_about_the_form() => Some(refusal.detail.clone()),
@@ -135,41 +142,18 @@ pub(super) async fn end(visit: Visit) -> PageResult {
     let write = Write::new(Method::DELETE, "/api/v1/session");
     match visit.client.send(write).await {
         Ok(ended) => {
-            let mut response = see_other(PATH);
+            let mut response = see_other(SIGN_IN);
             add_cookie(&mut response, ended.headers().get(header::SET_COOKIE).cloned());
             Ok(response)
         }
-        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => visit.go(PATH),
+        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => visit.go(SIGN_IN),
         Err(refusal) => Err(refusal.into()),
     }
-}
-
-/// An address of this listener, or the first page: never another site's.
-fn local(to: &str) -> &str {
-    let is_local = to.starts_with('/')
-        && !to.starts_with("//")
-        && !to.contains('\\')
-        && to.bytes().all(|b| b.is_ascii_graphic());
-    if is_local { to } else { "/" }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn signing_in_leads_to_no_other_site() {
-        for (to, expected) in [
-            ("/groups?q=a", "/groups?q=a"),
-            ("", "/"),
-            ("//evil.example/", "/"),
-            ("/\\evil.example/", "/"),
-            ("https://evil.example/", "/"),
-            ("/a\r\nSet-Cookie: x", "/"),
-        ] {
-            assert_eq!(local(to), expected, "{to}");
-        }
-    }
 
     #[test]
     fn the_address_keeps_where_the_visitor_wanted_to_go() {

@@ -2,6 +2,7 @@
 //!
 //! What the API says about a field or in a warning is in English, in all languages.
 
+mod account;
 mod activity;
 mod administrators;
 mod audit;
@@ -20,6 +21,7 @@ mod users;
 
 use serde::Deserialize;
 
+pub(super) use self::account::Account;
 pub(super) use self::activity::{Lockouts, Mail, Sessions};
 pub(super) use self::administrators::{Administrators, SecondFactor};
 pub(super) use self::audit::Audit;
@@ -57,7 +59,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
     (
         "en",
         files!(
-            "en": "common", "groups", "overview", "preferences", "administrators", "tokens",
+            "en": "common", "groups", "overview", "preferences", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
             "activity",
         ),
@@ -65,7 +67,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
     (
         "de",
         files!(
-            "de": "common", "groups", "overview", "preferences", "administrators", "tokens",
+            "de": "common", "groups", "overview", "preferences", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
             "activity",
         ),
@@ -92,6 +94,7 @@ pub(super) struct AdminTexts {
     pub(super) rights: Rights,
     pub(super) administrators: Administrators,
     pub(super) second_factor: SecondFactor,
+    pub(super) account: Account,
     pub(super) tokens: Tokens,
     pub(super) audit: Audit,
     pub(super) people: People,

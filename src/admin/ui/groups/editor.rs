@@ -82,10 +82,8 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
     let (id, form) = (visit.id(0), &visit.form);
     let api = path(id);
     let (name, granted) = (form.get("name"), form.set("permission"));
-    match form.get("do") {
-        "copy" => return copy(&visit, &api).await,
-        "default" => return make_default(&visit, &api).await,
-        _ => {}
+    if form.get("do") == "default" {
+        return make_default(&visit, &api).await;
     }
     let Versioned { record: group, version } = visit.client.record::<Group>(&api).await?;
     // The name of a built-in group stays.
@@ -138,13 +136,6 @@ fn refused(
     let page =
         Page { frame, text, group, can_be_default, version, form, done: None, problem, conflict };
     Ok(visit.page(StatusCode::CONFLICT, &page))
-}
-
-async fn copy(visit: &Visit, api: &str) -> PageResult {
-    let path = format!("{api}/copy");
-    let created = visit.client.write(Write::new(Method::POST, &path)).await?;
-    let id = created.get("id").and_then(|id| id.as_str()).unwrap_or_default();
-    visit.go(&format!("/groups/{}?done=created", segment(id)))
 }
 
 async fn make_default(visit: &Visit, api: &str) -> PageResult {

@@ -128,7 +128,6 @@ texts! {
         submit: Text,
         wrong: Text,
         wrong_with_code: Text,
-        no_second_factor: Text,
         locked_out: Text,
         busy: Text,
         keeps_form: Text,
