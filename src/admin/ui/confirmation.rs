@@ -21,6 +21,8 @@ use crate::web::text::{Filled, Phrase};
 pub(super) const CONFIRMED: &str = "confirmed";
 /// How many names a sentence lists.
 const NAMED: usize = 5;
+/// How many of many consequences are shown at first.
+const SHOWN: usize = 6;
 
 /// What a change would do: the `changes` of a dry run.
 #[derive(Debug, Default, Deserialize)]
@@ -150,6 +152,11 @@ impl Changes {
     pub(super) fn into_warnings(self) -> Vec<Warning> {
         self.warnings
     }
+}
+
+/// The consequences that are shown at first, and the further ones.
+pub(super) fn folded(sentences: &[String]) -> (&[String], &[String]) {
+    sentences.split_at_checked(SHOWN).unwrap_or((sentences, &[]))
 }
 
 fn people(number: u64, words: &Words, text: &Catalogue) -> String {

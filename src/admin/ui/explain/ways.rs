@@ -12,7 +12,7 @@ use serde_json::json;
 use super::answer::Answered;
 use super::question::Question;
 use crate::admin::ui::client::Write;
-use crate::admin::ui::confirmation::{self, Warning};
+use crate::admin::ui::confirmation::{self, Warning, folded};
 use crate::admin::ui::fields::segment;
 use crate::admin::ui::groups::Group;
 use crate::admin::ui::refusal::Answer;
@@ -52,7 +52,7 @@ pub(super) struct Way {
     pub(super) action: &'static str,
     pub(super) fields: Vec<(&'static str, String)>,
     /// A sentence for each consequence, as HTML.
-    pub(super) sentences: Vec<String>,
+    sentences: Vec<String>,
     pub(super) warnings: Vec<Warning>,
     /// Why it cannot be done.
     pub(super) problem: Option<String>,
@@ -178,6 +178,16 @@ async fn grant(
 }
 
 impl Way {
+    /// The consequences that are shown at first.
+    pub(super) fn first(&self) -> &[String] {
+        folded(&self.sentences).0
+    }
+
+    /// The further ones.
+    pub(super) fn rest(&self) -> &[String] {
+        folded(&self.sentences).1
+    }
+
     async fn tried(
         visit: &Visit,
         write: Write<'_>,

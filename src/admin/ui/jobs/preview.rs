@@ -3,14 +3,11 @@
 use serde::Deserialize;
 
 use crate::admin::ui::client::Write;
-use crate::admin::ui::confirmation::{Changes, Warning};
+use crate::admin::ui::confirmation::{Changes, Warning, folded};
 use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::texts::Catalogue;
 use crate::admin::ui::visit::Visit;
 use crate::jobs::Counts;
-
-/// How many consequences are shown at first.
-const FIRST: usize = 6;
 
 /// What a job would do.
 #[derive(Debug)]
@@ -43,11 +40,11 @@ impl Preview {
 
     /// The consequences that are shown at first.
     pub(in crate::admin::ui) fn first(&self) -> &[String] {
-        self.sentences.get(..FIRST).unwrap_or(&self.sentences)
+        folded(&self.sentences).0
     }
 
     /// The further ones.
     pub(in crate::admin::ui) fn rest(&self) -> &[String] {
-        self.sentences.get(FIRST..).unwrap_or_default()
+        folded(&self.sentences).1
     }
 }
