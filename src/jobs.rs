@@ -17,7 +17,7 @@
 //! 1. Implement [`Work`]: the type is what the job was asked to do, and is kept as JSON. Its `Item` is
 //!    one entry of the plan, with one line in the report. `apply` does an item with the operations of
 //!    the directory that it is given. It must be idempotent: an item that is as wanted is
-//!    [`Effect::Unchanged`](line::Effect::Unchanged). An error skips the item, with the error as the reason, and takes back what
+//!    [`Effect::Unchanged`]. An error skips the item, with the error as the reason, and takes back what
 //!    the item has written. It reads no clock and sends nothing: operations get the time of the
 //!    [`Context`](work::Context), and mails are records.
 //! 2. Add the type to `kinds::read`.
