@@ -12,12 +12,14 @@
 //! | `own_account` | proof that a person who is signed in is the one whose account it is |
 //! | `own_password` | changing the password of the own account |
 //! | `own_factor` | setting up the second factor of the own account |
+//! | `proposed_factor` | secrets that are proposed for it, and not stored yet |
 //! | `sessions` | looking up, listing and ending sessions |
 
 mod accounts;
 mod own_account;
 mod own_factor;
 mod own_password;
+mod proposed_factor;
 mod sessions;
 mod sign_in;
 
@@ -30,7 +32,8 @@ pub use self::accounts::{
     AdministratorPatch, AdministratorView, IssuedAdministrator, NewAdministrator,
 };
 pub use self::own_account::{OwnChange, OwnProof};
-pub use self::own_factor::{AdminSetUp, NewRecoveryCodes, OwnFactorView, ProposedFactor};
+pub use self::own_factor::{AdminSetUp, NewRecoveryCodes, OwnFactorView};
+pub use self::proposed_factor::ProposedFactor;
 pub(in crate::directory) use self::sessions::is_open;
 pub use self::sessions::{AdminSessionView, SessionUse};
 pub use self::sign_in::{AdminSignIn, AdminSignInRequest};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use super::Administrators;
-use super::own_factor::ISSUER;
+use super::proposed_factor::ISSUER;
 use crate::credential::hashing::PasswordHash;
 use crate::credential::password::NewPassword;
 use crate::credential::secret::Secret;

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde_json::Map;
 
-use super::own_factor::{ProposedFactor, ProposedTo};
+use super::proposed_factor::{ProposedFactor, ProposedTo};
 use super::{AdminRules, AdministratorView, Administrators};
 use crate::credential::hashing::Verdict;
 use crate::credential::lockout::LockedUntil;
