@@ -221,8 +221,8 @@ async fn ui_bulk_actions_ask_first_and_queue_a_job() {
     let list = ui.open("/users?organization=acme&group=limited&search=").await;
     list.says("Portal users of <strong>Acme</strong>");
     let form = list.form("/users/bulk");
-    let nobody = ui.submit(&form.clone().set("do", "disable")).await;
-    assert_eq!(nobody.status, 422);
+    let unchecked = ui.submit(&form.clone().set("do", "disable")).await;
+    assert_eq!(unchecked.status, 422);
     let both = with(with(form, "user", &liam), "user", &noah);
     assert_eq!(ui.submit(&both).await.status, 422);
     assert_eq!(ui.submit(&both.clone().set("do", "group")).await.status, 422);
