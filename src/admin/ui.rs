@@ -22,8 +22,6 @@
 //! | `sign_in`, `set_up`, `destination`, `kept_form` | signing in, a second factor set up there, where it leads, and forms that are kept until then |
 //! | all others | the pages |
 
-#![allow(dead_code, reason = "parts that coming pages use")]
-
 mod account;
 mod administrators;
 mod asset_files;

@@ -18,4 +18,5 @@ mod ui_gateway;
 mod ui_groups;
 mod ui_jobs;
 mod ui_organizations;
+mod ui_roles;
 mod ui_users;

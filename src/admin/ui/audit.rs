@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::fields::{address, segment};
+use super::who::Who;
+use crate::directory::records::Authority;
 
 const API: &str = "/api/v1/audit";
 
@@ -62,9 +64,15 @@ impl Entry {
         format!("/audit/{}", self.number)
     }
 
-    /// The page of its subject, unless that is gone or has none.
-    fn subject_page(&self) -> Option<String> {
-        if self.kind.ends_with(".deleted") {
+    /// The page of its subject, if there is one that the visitor may open.
+    fn subject_page(&self, who: Option<&Who>) -> Option<String> {
+        let may_open = |authority| who.is_some_and(|who| who.may_over_gateway(authority));
+        let is_closed = match &*self.subject.kind {
+            "administrator" | "token" => !may_open(Authority::Own),
+            "preferences" => !may_open(Authority::Read),
+            _ => false,
+        };
+        if is_closed || self.kind.ends_with(".deleted") {
             return None;
         }
         let id = segment(&self.subject.id);

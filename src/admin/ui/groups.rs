@@ -66,10 +66,6 @@ impl Group {
     pub(super) fn with<'a>(&'a self, added: &[&'a str]) -> BTreeSet<&'a str> {
         self.permissions.iter().map(String::as_str).chain(added.iter().copied()).collect()
     }
-
-    fn path(&self) -> String {
-        path(&self.id)
-    }
 }
 
 /// The path of a group in the API.

@@ -27,8 +27,6 @@ pub(super) struct Parts {
     pub(super) role: Option<String>,
     /// What is wrong with which field.
     pub(super) errors: Vec<FieldError>,
-    /// The record as it is now, if it was changed since it was read.
-    pub(super) current: Value,
     /// A second factor to set up, if sign-in requires one and the account has none.
     pub(super) set_up: Value,
 }
@@ -55,8 +53,6 @@ struct Document {
     #[serde(default)]
     errors: Vec<FieldError>,
     #[serde(default)]
-    current: Value,
-    #[serde(default)]
     set_up: Value,
 }
 
@@ -64,9 +60,9 @@ impl Refusal {
     /// From the body of a response with this status.
     pub(super) fn read(status: StatusCode, body: &[u8]) -> Self {
         match serde_json::from_slice::<Document>(body) {
-            Ok(Document { r#type, detail, role, errors, current, set_up }) => {
+            Ok(Document { r#type, detail, role, errors, set_up }) => {
                 let kind = r#type.strip_prefix(TYPE_PREFIX).unwrap_or_default().to_owned();
-                Self(Box::new(Parts { status, kind, detail, role, errors, current, set_up }))
+                Self(Box::new(Parts { status, kind, detail, role, errors, set_up }))
             }
             Err(_) => {
                 let mut refusal = Self::broken("the response is not a problem document");
@@ -104,8 +100,8 @@ impl Refusal {
 
     fn of(status: StatusCode, kind: &str) -> Self {
         let (kind, detail) = (kind.to_owned(), String::new());
-        let (role, errors, current, set_up) = (None, Vec::new(), Value::Null, Value::Null);
-        Self(Box::new(Parts { status, kind, detail, role, errors, current, set_up }))
+        let (role, errors, set_up) = (None, Vec::new(), Value::Null);
+        Self(Box::new(Parts { status, kind, detail, role, errors, set_up }))
     }
 
     /// Whether the reason is what was asked for, and not who asks or the state of the gateway: it

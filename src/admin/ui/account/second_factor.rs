@@ -42,7 +42,6 @@ struct Page<'a> {
 struct CodesPage<'a> {
     frame: Frame<'a>,
     text: &'a Account,
-    factor_text: &'a SecondFactor,
     present: Factor,
     problem: Option<String>,
 }
@@ -149,7 +148,6 @@ async fn codes_page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Answer<C
     Ok(CodesPage {
         frame: visit.frame(),
         text: &texts.account,
-        factor_text: &texts.second_factor,
         present: factor(visit).await?,
         problem: said(refusal, &texts.account),
     })

@@ -20,8 +20,6 @@ const TRIED_OUT: usize = 500;
 pub(super) struct Organization {
     pub(super) id: String,
     pub(super) name: String,
-    #[serde(default)]
-    pub(super) portal_users: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,5 +135,5 @@ async fn organization(visit: &Visit, id: &str, is_read: bool) -> Organization {
         true => visit.client.get(&path).await.ok(),
         false => None,
     };
-    read.unwrap_or_else(|| Organization { id: id.to_owned(), name: id.to_owned(), portal_users: 0 })
+    read.unwrap_or_else(|| Organization { id: id.to_owned(), name: id.to_owned() })
 }

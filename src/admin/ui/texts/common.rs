@@ -34,7 +34,6 @@ texts! {
         cancel: Text,
         back: Text,
         create: Text,
-        delete: Text,
         edit: Text,
         filter: Text,
         clear: Text,
@@ -44,7 +43,6 @@ texts! {
         next: Text,
         first: Text,
         open: Text,
-        close: Text,
         reload: Text,
     }
     /// Words of lists and numbers.
