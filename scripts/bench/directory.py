@@ -12,6 +12,7 @@ from urllib.parse import quote
 from capacity import folder_size
 from client import Admin, TokenClient, bulk
 from gateways import HOST
+from pages import admin_pages
 from processes import Failure, say
 
 # Requests of each kind that are timed.
@@ -53,6 +54,7 @@ def directory(bench, policies, prepared, users, organizations):
     client = TokenClient(gateway.admin, token)
     found["memory"] = {"after the start": gateway.process.memory()["rss"]}
     found["answers"] = answers(client, users, organizations)
+    found["pages"] = admin_pages(gateway, admin, login, users, organizations)
     found["memory"]["after the searches"] = gateway.process.memory()["rss"]
     found["paging_seconds"] = page_through(client, {"users": users, "organizations": organizations})
     found["memory"]["after paging through everything"] = gateway.process.memory()["rss"]

@@ -92,6 +92,13 @@ impl Refusal {
         refusal
     }
 
+    /// The error of a form that is too large, or does not arrive completely.
+    pub(super) fn too_large() -> Self {
+        let mut refusal = Self::of(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
+        "the form is too large, or incomplete".clone_into(&mut refusal.0.detail);
+        refusal
+    }
+
     /// The same error as one of the API.
     pub(super) fn of_problem(problem: &Problem) -> Self {
         let body = serde_json::to_vec(&problem.document()).unwrap_or_default();

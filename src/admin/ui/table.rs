@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest as _, Multipart, RawPathParams, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
@@ -26,7 +26,7 @@ use super::visit::{Failure, PageResult, TOKEN, Upload, Visit};
 use super::who::Who;
 use super::{kept_form, notice, sign_in};
 use crate::admin::authority::{Authority, Reach};
-use crate::admin::request::{self, LARGEST_BODY, LARGEST_FILE};
+use crate::admin::request::LARGEST_FILE;
 use crate::clock;
 use crate::web::fetch_metadata::{ResponseKind, SEC_FETCH_SITE, only};
 use crate::web::peer::Peer;
@@ -39,6 +39,9 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; \
      base-uri 'none'",
 );
+
+/// The largest form of a visitor who is not signed in, in bytes.
+const LARGEST_FORM: usize = 64 * 1024;
 
 /// Says that a script has sent a request by itself, to show what has changed.
 const LIVE: &str = "portcullis-live";
@@ -204,8 +207,9 @@ impl Shared {
             _ => visit.client.get::<Who>("/api/v1/session").await.map(Some),
         };
         if is_form {
-            // With a session that has ended, the form is kept, but no file.
-            let largest = if who.is_ok() { LARGEST_FILE } else { LARGEST_BODY };
+            // Only someone who is signed in can make the gateway hold a file.
+            let largest =
+                if matches!(who, Ok(Some(_))) { LARGEST_FILE << 20 } else { LARGEST_FORM };
             (visit.form, visit.uploads) = read_form(parts, body, largest).await?;
         }
         visit.who = who?;
@@ -289,10 +293,10 @@ fn is_navigation_from_elsewhere(parts: &Parts) -> bool {
         && is(HeaderName::from_static("sec-fetch-dest"), "document")
 }
 
-/// The fields and files of a form, of at most this many MiB.
-async fn read_form(parts: &Parts, body: Body, mebibytes: usize) -> Answer<(Fields, Vec<Upload>)> {
-    let body = request::read(Request::new(body), mebibytes).await;
-    let body = body.map_err(|problem| Refusal::of_problem(&problem))?;
+/// The fields and files of a form, of at most this many bytes.
+async fn read_form(parts: &Parts, body: Body, largest: usize) -> Answer<(Fields, Vec<Upload>)> {
+    let too_large = |_| Refusal::too_large();
+    let body = to_bytes(body, largest).await.map_err(too_large)?;
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if !kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
         return Ok((Fields::parse(&body), Vec::new()));

@@ -209,3 +209,18 @@ async fn ui_files_and_unknown_addresses() {
     let problem = owner.browser.fetch("/api/v1/none").await;
     assert_eq!(problem.header("content-type"), Some("application/problem+json"));
 }
+
+#[tokio::test]
+async fn i12_ui_holds_no_large_form_of_a_visitor() {
+    let gate = gate().start().await;
+    let mut owner = AdminUi::owner(&gate).await;
+    let large = "x".repeat(100 * 1024);
+    let form = owner.open("/groups/new").await.form("/groups").set("name", &large);
+    assert_eq!(owner.submit(&form).await.status, 422);
+    let mut visitor = AdminUi::visitor(&gate);
+    let sign_in = visitor.open("/sign-in").await.form("/sign-in").set("login", &large);
+    for form in [sign_in, form] {
+        let refused = visitor.submit(&form).await;
+        assert_eq!(refused.status, 413, "{}", form.action);
+    }
+}
