@@ -24,7 +24,7 @@ pub struct MailContent {
 }
 
 impl MailTester {
-    /// How a mail reads. In its link, `TOKEN` stands for the token, which is shown to nobody else.
+    /// How a mail reads. In its link, `TOKEN` stands for the token, which only its reader gets.
     ///
     /// # Errors
     /// When there is no such mail, or it cannot be composed.

@@ -100,7 +100,7 @@ async fn r50_only_the_right_password_gets_a_secret_to_set_up() {
     let (bench, _) = without_factor().await;
     let wrong = sign_in(&bench, "Wrong horse 7!", None).await;
     assert_eq!((wrong.code(), &wrong.body["set_up"]), ("wrong-credentials", &Value::Null));
-    // A new password makes what was proposed worthless.
+    // What was proposed is not valid with a new password.
     let proposed = sign_in(&bench, PASSWORD, None).await.body["set_up"].clone();
     let all = bench.get("/api/v1/administrators").await;
     let path =

@@ -12,12 +12,12 @@ impl Fields {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
-    /// The value of a field without the space around it; empty if there is none.
+    /// The value of a field without the space around it; empty without such a field.
     pub(super) fn get(&self, name: &str) -> &str {
         self.raw(name).trim()
     }
 
-    /// The value of a field as it was sent, for passwords; empty if there is none.
+    /// The value of a field as it was sent, for passwords; empty without such a field.
     pub(super) fn raw(&self, name: &str) -> &str {
         self.0.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
     }

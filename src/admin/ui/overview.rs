@@ -108,7 +108,7 @@ impl Gateway {
         self.not_ready.is_none() && self.warnings.is_empty()
     }
 
-    /// Whether there is nobody yet who could use the portal.
+    /// Whether no one could use the portal yet.
     const fn is_new(&self) -> bool {
         self.organizations == 0 || self.users == 0
     }

@@ -149,7 +149,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// The id of the user with a login; what was given if there is none, which the API refuses.
+/// The id of the user with a login; an unknown login as it is, which the API refuses.
 async fn id_of(visit: &Visit, login: &str) -> Answer<String> {
     let path = address("/api/v1/users", &[("login", login)]);
     let found: Listed<User> = visit.client.get(&path).await?;

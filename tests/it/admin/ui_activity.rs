@@ -11,7 +11,7 @@ async fn ui_a_session_is_found_and_ended() {
     let gate = gate().start().await;
     gate.admin.acme_with_user("liam", "limited").await;
     let mut ui = AdminUi::of_role(&gate, "technician").await;
-    ui.open("/sessions").await.says("Nobody is in the portal now.");
+    ui.open("/sessions").await.says("No session is open.");
     let mut liam = Browser::at(&gate);
     assert_eq!(liam.sign_in("liam", PASSWORD).await.status, 303);
     assert_eq!(liam.open("/mine/a").await.status, 200);

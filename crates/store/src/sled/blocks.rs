@@ -94,7 +94,7 @@ struct Touched<'a> {
     place: Vec<u8>,
     /// `None` if it does not exist yet.
     block: Option<sled::IVec>,
-    /// The place of the entry after it, once it was looked up; `None` inside if there is none.
+    /// The place of the entry after it, once it was looked up; `None` inside for the last one.
     next: Option<Option<sled::IVec>>,
     changes: Vec<(&'a [u8], bool)>,
 }

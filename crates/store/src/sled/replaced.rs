@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// A sled entry before and after a commit; `None` where there is none.
+/// A sled entry before and after a commit; `None` where it does not exist.
 #[derive(Debug, Default)]
 pub(super) struct Replaced {
     /// The value before.

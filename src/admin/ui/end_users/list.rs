@@ -53,7 +53,7 @@ pub(in crate::admin::ui) const SUGGESTIONS: &str = "/end-users/suggestions";
 /// field `organization`.
 pub(in crate::admin::ui) async fn suggest(visit: Visit) -> PageResult {
     let (text, organization) = (visit.query.get("end_user"), visit.query.get("organization"));
-    // While the organization is being typed there is none.
+    // None while the organization is being typed.
     let options = beginning_with(&visit, organization, text).await.unwrap_or_default();
     visit.show(&Suggestions { options })
 }
