@@ -42,6 +42,7 @@ use crate::config::Settings;
 use crate::credential::key::SecretKey;
 use crate::directory::Directory;
 use crate::directory::access::administrators::AdminRules;
+use crate::forward_auth::ForwardAuth;
 use crate::jobs::Jobs;
 use crate::mail::{MailTester, Mailer, OutboxWaker};
 use crate::net::{
@@ -50,8 +51,8 @@ use crate::net::{
 };
 use crate::portal_pages::router::Pages;
 use crate::portal_pages::{Appearance, AppearanceProblem};
-use crate::proxy::Gateway;
 use crate::proxy::upstream::Upstreams;
+use crate::proxy::{Gateway, Responder};
 use crate::tasks::{TaskEnded, Tasks};
 use crate::telemetry;
 use portcullis_policy::Policy;
@@ -110,20 +111,29 @@ impl Server {
         let authorizer = Arc::new(Authorizer::new(settings, known));
         let refused_requests = Arc::clone(authorizer.refused_requests());
         let trial_log = Arc::clone(authorizer.trial_log());
-        let gateway = Arc::new(Gateway::new(
-            settings,
+        let responder = Arc::new(Responder::new(
             Arc::clone(&authorizer),
-            Arc::clone(&upstreams),
             Arc::new(pages.clone()),
             Arc::clone(&decisions),
+        ));
+        let gateway = Arc::new(Gateway::new(
+            settings,
+            Arc::clone(&responder),
+            Arc::clone(&upstreams),
             tasks.stop().clone(),
         ));
+        let forward_auth = ForwardAuth::new(settings, responder).map(Arc::new);
         let source = PolicySource::new(settings, directory.clone());
         let addresses = sockets.gateway_addresses();
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let connections = ConnectionTracker::new(settings.server.limits.connections);
         let network = ServerRuntime {
-            gateway: gateway_listener(settings, sockets.gateway, gateway, &connections)?,
+            gateway: gateway_listener(
+                settings,
+                sockets.gateway,
+                (gateway, forward_auth),
+                &connections,
+            )?,
             admin: admin_listener(
                 settings,
                 sockets.admin,
@@ -216,13 +226,13 @@ fn decision_log(settings: &Settings) -> Result<Arc<DecisionLog>, StartError> {
 fn gateway_listener(
     settings: &Settings,
     sockets: Vec<TcpListener>,
-    gateway: Arc<Gateway>,
+    (gateway, forward_auth): (Arc<Gateway>, Option<Arc<ForwardAuth>>),
     connections: &ConnectionTracker,
 ) -> Result<GatewayListener, StartError> {
     Ok(GatewayListener {
         sockets,
         tls: settings.server.tls.as_ref().map(ServerTls::read).transpose()?,
-        http: HttpServer::new(gateway, settings.server.limits),
+        http: HttpServer::new(gateway, forward_auth, settings.server.limits),
         connections: connections.clone(),
     })
 }

@@ -88,7 +88,7 @@ use crate::web::cookie::OwnCookie;
 use crate::web::paths::RESERVED;
 use portcullis_policy::{
     AmbiguousOverride, BadRequest, BadTarget, Decision, MethodOverride, Permit, RequestFacts,
-    RequestTarget, SessionKind, Subject, decide,
+    SessionKind, Subject, decide,
 };
 use portcullis_store::StoreError;
 use portcullis_store::feed::Freshness;
@@ -222,7 +222,7 @@ impl Authorizer {
         let (host, target) = line.read(|host| self.hosts.find(forwarded_host.unwrap_or(host)))?;
         // Our own pages carry targets of the portal in theirs, where they are longer.
         let longest = raw.max(target.as_str().len());
-        if longest > self.target_bytes && !is_own_page(&target) {
+        if longest > self.target_bytes && !target.path().starts_with(RESERVED) {
             return Err(BadRequest::Target(BadTarget::TooLong));
         }
         Ok(AccessRequest {
@@ -464,7 +464,7 @@ fn before_session<'s>(request: &AccessRequest, snapshot: &'s Snapshot) -> Option
     if let Some(url) = snapshot.preferences().disabled_redirect_url.as_deref() {
         return Some(Outcome::PortalDisabled(url));
     }
-    is_own_page(&request.target).then(|| match request.target.strict() {
+    request.is_own_page().then(|| match request.target.strict() {
         Ok(()) => Outcome::OwnPage,
         Err(bad) => Outcome::BadTarget(bad),
     })
@@ -473,10 +473,6 @@ fn before_session<'s>(request: &AccessRequest, snapshot: &'s Snapshot) -> Option
 /// Whether a method only reads (RFC 9110, 9.2.1), of those that browsers use for pages.
 fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
-}
-
-fn is_own_page(target: &RequestTarget) -> bool {
-    target.path().starts_with(RESERVED)
 }
 
 impl Verdict<'_> {

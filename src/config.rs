@@ -19,7 +19,7 @@
 //! | `value` | types of values that several sections use |
 //! | `settings`, `load` | all sections, and how they are read |
 //! | `problem` | what is reported |
-//! | `server`, `limits`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry`, `check` | the sections |
+//! | `server`, `limits`, `forward_auth`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry`, `check` | the sections |
 //! | `served_hosts` | the hosts of `server`, and comparison with them |
 //! | `contact`, `page_links` | where pages say to ask for help, and the links at their foot |
 //! | `public_url`, `cookie_names`, `header_names`, `field_encoding`, `colour` | types of single values |
@@ -34,6 +34,7 @@ mod cookie_names;
 mod credentials;
 mod effective;
 pub mod field_encoding;
+mod forward_auth;
 pub mod header_names;
 mod identity;
 mod ignored_variable;

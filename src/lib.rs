@@ -22,6 +22,7 @@
 //! | [`session`] | sessions, from sign-in to sign-out |
 //! | [`authz`] | authorization: a question about a request, and the verdict with its record |
 //! | [`proxy`] | requests to the portal: forwarded, or answered in its place |
+//! | [`forward_auth`] | answers to other proxies that ask about a request |
 //! | [`portal_pages`], [`admin`], [`mail`], [`jobs`] | the pages for portal users, the API for operators, mail, bulk changes |
 //! | [`net`] | sockets, TLS, connections, threads |
 //! | [`app`] | assembly: from settings to a running gateway |
@@ -71,6 +72,7 @@ mod credential;
 mod demo;
 mod directory;
 mod email;
+mod forward_auth;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod jobs;

@@ -20,6 +20,7 @@
 //! | `watch` | the re-check of what is open (I7) |
 //! | `failure` | why a request gets no response from the portal |
 //! | `gateway` | what all requests share |
+//! | [`Responder`] | the answer in place of the portal |
 //! | `error_pages`, `connection` | what the rest of the program provides |
 
 mod banner;
@@ -34,9 +35,10 @@ pub mod headers;
 mod lease;
 mod location;
 mod portal_connection;
-mod question;
+pub mod question;
 mod received;
 mod request_body;
+mod responder;
 mod response_body;
 mod send;
 mod tunnel;
@@ -57,25 +59,23 @@ use jiff::Timestamp;
 pub use self::banner::fuzzing::{banner_in_page, page_with_banner};
 pub use self::connection::Connection;
 pub use self::error_pages::{BannerSources, ErrorPages, Onward, PageBanner, Refused, Viewing};
-pub use self::failure::{Cause, Failure};
+pub use self::failure::{Cause, ContractError, Failure};
 pub use self::gateway::Gateway;
+pub use self::received::Received;
+pub use self::responder::Responder;
 pub use self::response_body::{BodyError, ReplyBody};
 
 use self::banner::Navigation;
 use self::bounds::{Sender, Unread};
 use self::forward::{ForwardContext, origin_form};
 use self::headers::Nominated;
-use self::received::Received;
 use self::request_body::RequestBody;
 use self::upstream::Group;
 use self::watch::AllowedRequest;
 use crate::authz::decision_record::{Entry, OpenLine, recordable};
-use crate::authz::{AccessRequest, Action, Outcome, Refusal, Verdict};
+use crate::authz::{AccessRequest, Action, Refusal, Verdict};
 use crate::clock;
-use crate::session::{Absence, SessionLookup};
 use crate::web::Visitor;
-use crate::web::cookie;
-use crate::web::fetch_metadata::ResponseKind;
 use crate::web::paths;
 use portcullis_policy::{BadRequest, Subject};
 
@@ -88,7 +88,7 @@ impl Gateway {
         now: Timestamp,
     ) -> Response<ReplyBody> {
         let client = self.authz.proxies().client(request.headers(), connection.peer);
-        let received = &Received::new(self.request_ids.next(), client, &request, now);
+        let received = &self.responder.received(client, &request, now);
         let from = (connection.peer, client);
         let read = question::read(&request, self.authz.proxies(), from);
         let asked = match read.and_then(|question| self.authz.read(&question)) {
@@ -103,6 +103,10 @@ impl Gateway {
                 return self.refuse(received, &request, None, None, refusal.into());
             }
         };
+        if self.upstreams.are_none() && !asked.is_own_page() {
+            let cause = Failure::NoPortal.into();
+            return self.refuse(received, &request, Some(&asked), None, cause);
+        }
         let snapshot = self.authz.snapshot();
         let verdict = self.authz.authorize(&asked, request.headers(), &snapshot, now).await;
         let mut nominated = Nominated::default();
@@ -202,7 +206,8 @@ impl Gateway {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return None;
         }
-        let mut response = self.error_pages.asset(request.uri().path())?.map(ReplyBody::Own);
+        let mut response =
+            self.responder.error_pages.asset(request.uri().path())?.map(ReplyBody::Own);
         // As after every request to such a host.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         Some(response)
@@ -234,11 +239,11 @@ impl Gateway {
             now: received.now,
             host: self.authz.host(asked.host()).name().to_owned(),
         };
-        let answer = self.error_pages.own_page(request.map(axum::body::Body::new), visitor).await;
+        let answer =
+            self.responder.error_pages.own_page(request.map(axum::body::Body::new), visitor).await;
         answer.map(ReplyBody::Own)
     }
 
-    /// Answers a request as its verdict says, and records that.
     fn refuse_verdict<B>(
         &self,
         received: &Received,
@@ -247,35 +252,10 @@ impl Gateway {
         verdict: &Verdict<'_>,
         refusal: Refusal<'_>,
     ) -> Response<ReplyBody> {
-        if let Outcome::StoreUnavailable(error) = verdict.outcome() {
-            tracing::error!(%error, request.id = received.id, "a session could not be read");
-        }
-        let target = question::raw_target(request, Some(asked.target()));
-        let entry = Entry { target, ..received.entry(request).decided(asked, verdict) };
-        self.decisions.record(&entry);
-        // While the portal is disabled, every request is redirected: none has a reference.
-        if !matches!(refusal, Refusal::PortalDisabled { .. }) {
-            self.authz.refused_requests().add(&entry, verdict.subject(), Some(verdict));
-        }
-        let onward = Onward {
-            sent_from: question::sent_from(request),
-            ..self.onward(received, Some(asked), verdict.subject())
-        };
-        let mut response = self.answer(received, refusal.into(), onward);
-        let several = matches!(verdict.session(), SessionLookup::Missing(Absence::SeveralCookies));
-        if several
-            && matches!(refusal, Refusal::SignIn { .. })
-            && response.status().is_redirection()
-        {
-            // Otherwise the browser would come back with them, in an endless loop.
-            let place = (self.authz.host(asked.host()).name(), asked.target().path());
-            let name = self.authz.session_cookie();
-            cookie::clear_doubled(response.headers_mut(), name, place);
-        }
-        response
+        let response = self.responder.refuse_verdict(received, request, (asked, verdict), refusal);
+        response.map(ReplyBody::Own)
     }
 
-    /// Answers a request that is refused for another reason than its verdict, and records that.
     fn refuse<B>(
         &self,
         received: &Received,
@@ -284,20 +264,17 @@ impl Gateway {
         subject: Option<&Subject>,
         cause: Cause<'_>,
     ) -> Response<ReplyBody> {
-        let target = asked.map(AccessRequest::target);
-        let entry = received.entry(request).by(subject);
-        let entry = Entry {
-            target: question::raw_target(request, target),
-            decision: cause.decision(),
-            reason: cause.reason(),
-            ..match asked {
-                Some(asked) => entry.about(asked),
-                None => entry,
-            }
-        };
-        self.decisions.record(&entry);
-        self.authz.refused_requests().add(&entry, subject, None);
-        self.answer(received, cause, self.onward(received, asked, subject))
+        let response = self.responder.refuse(received, request, (asked, subject), cause);
+        response.map(ReplyBody::Own)
+    }
+
+    fn answer(
+        &self,
+        received: &Received,
+        cause: Cause<'_>,
+        onward: Onward<'_>,
+    ) -> Response<ReplyBody> {
+        self.responder.answer(received, cause, onward).map(ReplyBody::Own)
     }
 
     /// Records a request that is refused before it could be read; `start` is the beginning of its
@@ -314,48 +291,15 @@ impl Gateway {
         let method = words.next().and_then(|method| std::str::from_utf8(method).ok());
         let method = method.filter(|method| method.bytes().all(|byte| byte.is_ascii_uppercase()));
         let target = words.next().map(recordable::target);
-        let id = self.request_ids.next();
+        let id = self.responder.next_id();
         let client = fields.map_or(peer, |fields| self.authz.proxies().client(fields, peer));
         let entry = Entry::new(now, (&id, client), method.unwrap_or_default(), 0);
-        self.decisions.record(&Entry { target, decision: "bad-request", reason, ..entry });
-    }
-
-    /// Where the client of a refused request can go on to. Only pages have links.
-    fn onward(
-        &self,
-        received: &Received,
-        asked: Option<&AccessRequest>,
-        subject: Option<&Subject>,
-    ) -> Onward<'static> {
-        match (received.wants, asked) {
-            (ResponseKind::Page, Some(asked)) => {
-                let start_opens = self.authz.opens_start_page(asked, subject, received.now);
-                Onward { start_opens, sent_from: None }
-            }
-            (ResponseKind::Page | ResponseKind::Problem, _) => Onward::default(),
-        }
-    }
-
-    fn answer(
-        &self,
-        received: &Received,
-        cause: Cause<'_>,
-        onward: Onward<'_>,
-    ) -> Response<ReplyBody> {
-        let refused = Refused {
-            cause,
-            wants: received.wants,
-            may_change: received.may_change,
-            languages: received.languages.as_ref(),
-            request_id: &received.id,
-            onward,
-        };
-        let mut response = self.error_pages.refuse(&refused).map(ReplyBody::Own);
-        if matches!(cause, Cause::Refused(Refusal::BadRequest(_))) {
-            // A client that sends such requests must not continue over the same connection.
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        self.responder.decisions.record(&Entry {
+            target,
+            decision: "bad-request",
+            reason,
+            ..entry
+        });
     }
 
     /// The record of a request that goes to the portal, up to the portal's status.
@@ -366,12 +310,12 @@ impl Gateway {
         (asked, verdict): (&AccessRequest, &Verdict<'_>),
         dropped: &[&HeaderName],
     ) -> OpenLine {
-        if !self.decisions.wants(verdict.outcome().name()) {
+        if !self.responder.decisions.wants(verdict.outcome().name()) {
             return OpenLine::default();
         }
         let target = question::raw_target(request, Some(asked.target()));
         let entry = received.entry(request).decided(asked, verdict);
-        self.decisions.open(&Entry { target, dropped, ..entry })
+        self.responder.decisions.open(&Entry { target, dropped, ..entry })
     }
 }
 

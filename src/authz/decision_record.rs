@@ -34,6 +34,8 @@ pub struct Entry<'a> {
     pub request: &'a str,
     /// The client's address: the peer's, or the one that a trusted proxy names.
     pub client: IpAddr,
+    /// The contract in which another proxy asks about the request.
+    pub via: Option<&'static str>,
     /// The method.
     pub method: &'a str,
     /// The canonical path; `None` when the target has none.
@@ -92,6 +94,7 @@ impl<'a> Entry<'a> {
             time,
             request,
             client,
+            via: None,
             method,
             path: None,
             target: None,
@@ -163,6 +166,9 @@ impl<'a> Entry<'a> {
         plain(line, ",\"request\":", self.request);
         // Writing an address allocates nothing, and writing to memory cannot fail.
         let _ = write!(line, ",\"client\":\"{}\"", self.client);
+        if let Some(via) = self.via {
+            plain(line, ",\"via\":", via);
+        }
         text(line, ",\"method\":", Some(self.method));
         text(line, ",\"path\":", self.path);
         text(line, ",\"target\":", self.target.as_deref());

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::{HeaderName, Method};
 
 use crate::config::FoundHost;
+use crate::web::paths::RESERVED;
 use portcullis_policy::{RequestLine, RequestTarget};
 
 /// A request as it was received over any transport.
@@ -67,6 +68,12 @@ impl AccessRequest {
     #[must_use]
     pub fn overridden(self, by: Option<&HeaderOverride>) -> Self {
         Self { header_override: by.map(|by| by.method.clone()), ..self }
+    }
+
+    /// Whether it is for one of our own pages.
+    #[must_use]
+    pub fn is_own_page(&self) -> bool {
+        self.target.path().starts_with(RESERVED)
     }
 
     /// Whether it asks to become a WebSocket.

@@ -9,6 +9,7 @@ use super::branding::Branding;
 use super::check::allowed;
 use super::credentials::{Passwords, hashing, key_file};
 use super::effective::EffectiveSetting;
+use super::forward_auth::ForwardAuth;
 use super::identity::{IdentitySettings, check_pass_headers};
 use super::ignored_variable::IgnoredVariable;
 use super::mail::Mail;
@@ -90,7 +91,8 @@ impl Loaded {
         let mut r = Reader::new(text, file, environment)?;
         let tls = Tls::read(&mut r, "server");
         let server = Server::read(&mut r, tls.clone());
-        let upstream = Upstream::read(&mut r);
+        let forward_auth = ForwardAuth::read(&mut r, server.as_ref());
+        let upstream = Upstream::read(&mut r, forward_auth.enabled);
         let policy = PolicySource::read(&mut r);
         let store = StoreSettings::read(&mut r);
         let admin_tls = Tls::read(&mut r, "admin");
@@ -130,6 +132,7 @@ impl Loaded {
             };
             Ok(Settings {
                 server,
+                forward_auth,
                 upstream,
                 policy,
                 store,

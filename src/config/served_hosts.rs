@@ -104,6 +104,12 @@ impl ServedHosts {
         &self.public_url
     }
 
+    /// The host of the public URL.
+    #[must_use]
+    pub fn first(&self) -> &ServedHost {
+        &self.first
+    }
+
     /// The host that was found.
     #[must_use]
     pub fn get<'h>(&'h self, found: &'h FoundHost) -> &'h ServedHost {

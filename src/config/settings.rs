@@ -8,6 +8,7 @@ use super::branding::Branding;
 use super::check::AllowedWarning;
 use super::cookie_names::CookieNames;
 use super::credentials::Passwords;
+use super::forward_auth::ForwardAuth;
 use super::identity::IdentitySettings;
 use super::mail::Mail;
 use super::server::Server;
@@ -22,6 +23,8 @@ use crate::credential::hashing::HashingSettings;
 pub struct Settings {
     /// `[server]`: the gateway's own listeners.
     pub server: Server,
+    /// `[forward_auth]`: requests that another proxy asks about.
+    pub forward_auth: ForwardAuth,
     /// `[upstream]`: the portal.
     pub upstream: Upstream,
     /// `[policy]`: the policy files.

@@ -16,7 +16,8 @@ const REFUSE_QUERY: [&str; 3] = ["_method", "_httpmethod", "x-http-method-overri
 /// `[upstream]`
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// `upstream.servers`: the portal's servers. Never empty.
+    /// `upstream.servers`: the portal's servers. Empty only if `forward_auth.enabled`: then another
+    /// proxy sends the requests to the portal.
     pub servers: Vec<UpstreamServer>,
     /// `upstream.others`: further servers, by the name that routes use, ordered by it. No list is
     /// empty.
@@ -58,10 +59,11 @@ pub struct UpstreamServer {
 }
 
 impl Upstream {
-    /// `None` if no valid server is given.
-    pub(super) fn read(r: &mut Reader) -> Option<Self> {
+    /// `None` if no valid server is given and one is required.
+    pub(super) fn read(r: &mut Reader, forward_auth: bool) -> Option<Self> {
         let servers = r.list::<UpstreamServer>("upstream.servers");
-        if servers.as_ref().map_or(!r.has("upstream.servers"), Vec::is_empty) {
+        let none = servers.as_ref().map_or(!r.has("upstream.servers"), Vec::is_empty);
+        if none && !forward_auth {
             let message = "is required: at least one server of the portal (e.g. \
                            `http://127.0.0.1:9000`)";
             r.problem("upstream.servers", message.to_owned());
@@ -80,7 +82,7 @@ impl Upstream {
             readings: readings(r),
             refuse_query: refuse_query(r),
             others: others(r),
-            servers: servers.filter(|servers| !servers.is_empty())?,
+            servers: if none && forward_auth { Vec::new() } else { servers.filter(|_| !none)? },
         };
         Some(upstream)
     }

@@ -30,7 +30,7 @@ use crate::net::{ConnectionTracker, HttpServer};
 use crate::portal_pages::Appearance;
 use crate::portal_pages::router::Pages;
 use crate::proxy::upstream::Upstreams;
-use crate::proxy::{ErrorPages as _, Gateway};
+use crate::proxy::{ErrorPages as _, Gateway, Responder};
 use crate::session::{SessionCache, Sessions};
 use crate::web::Visitor;
 use crate::web::paths;
@@ -283,18 +283,20 @@ async fn assemble(folder: &Path) -> Parts {
     let Records { feed, directory, sessions, key, policy } = Records::open(folder, &settings).await;
     let appearance = Appearance::load(&settings.branding).unwrap();
     let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);
+    let known = (directory.clone(), sessions, feed.freshness());
+    let authorizer = Arc::new(Authorizer::new(&settings, known));
+    let decisions =
+        Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink())));
     let gateway = Gateway::new(
         &settings,
-        Arc::new(Authorizer::new(&settings, (directory.clone(), sessions, feed.freshness()))),
+        Arc::new(Responder::new(authorizer, Arc::new(pages.clone()), decisions)),
         Arc::new(Upstreams::new(&settings.upstream)),
-        Arc::new(pages.clone()),
-        Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink()))),
         CancellationToken::new(),
     );
     let (people, tokens) = people(&directory, &pages, &policy).await;
     portal.know(policy, people);
     Parts {
-        http: HttpServer::new(Arc::new(gateway), settings.server.limits),
+        http: HttpServer::new(Arc::new(gateway), None, settings.server.limits),
         pages,
         portal,
         tokens,

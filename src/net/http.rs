@@ -2,9 +2,11 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -26,6 +28,7 @@ use super::tls::{self, ServerTls};
 use super::trailers::Trailers;
 use crate::clock;
 use crate::config::Limits;
+use crate::forward_auth::ForwardAuth;
 use crate::proxy::{Connection, Gateway, ReplyBody};
 
 /// Bytes of a response that h2 buffers for each stream.
@@ -43,6 +46,7 @@ const UNREADABLE: &str = "unreadable-head";
 #[derive(Debug, Clone)]
 pub struct HttpServer {
     gateway: Arc<Gateway>,
+    forward_auth: Option<Arc<ForwardAuth>>,
     limits: Limits,
     http1: http1::Builder,
     http2: http2::Builder<StreamExecutor>,
@@ -56,9 +60,13 @@ pub(super) fn http1(limits: &Limits) -> http1::Builder {
 }
 
 impl HttpServer {
-    /// Serves with these limits.
+    /// Serves with these limits, other proxies too if `forward_auth` is switched on.
     #[must_use]
-    pub fn new(gateway: Arc<Gateway>, limits: Limits) -> Self {
+    pub fn new(
+        gateway: Arc<Gateway>,
+        forward_auth: Option<Arc<ForwardAuth>>,
+        limits: Limits,
+    ) -> Self {
         let mut http1 = http1(&limits);
         // hyper parses its default number on the stack, and allocates for any other.
         if limits.headers != HYPER_HEADERS {
@@ -75,7 +83,7 @@ impl HttpServer {
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX));
         // No pings: they queue behind data that a slow client has not read, so a missing answer
         // means nothing. TCP keepalive finds clients that are gone, and streams have timeouts.
-        Self { gateway, limits, http1, http2 }
+        Self { gateway, forward_auth, limits, http1, http2 }
     }
 
     /// How long a client may take nothing of a response.
@@ -165,6 +173,7 @@ impl HttpServer {
         let requests = state.clone();
         let peer = connection.peer();
         let gateway = Arc::clone(&self.gateway);
+        let forward_auth = self.forward_auth.clone();
         let limits = self.limits;
         let service = service_fn(move |request: Request<Incoming>| {
             let head = *request.method() == Method::HEAD;
@@ -176,9 +185,20 @@ impl HttpServer {
                 gateway.record_unread(start.as_bytes(), from, TOO_LARGE, clock::now());
             }
             let trailers = Trailers::accepted(request.headers());
-            let response = fits.then(|| {
+            let response = fits.then(|| -> Pin<Box<dyn Future<Output = _> + Send>> {
+                let asked =
+                    forward_auth.as_ref().and_then(|by| by.asked_by(&request).zip(Some(by)));
                 // Boxed here, because hyper would move the large future several times.
-                Box::pin(Arc::clone(&gateway).handle(request, connection.clone(), clock::now()))
+                match asked {
+                    None => {
+                        let gateway = Arc::clone(&gateway);
+                        Box::pin(gateway.handle(request, connection.clone(), clock::now()))
+                    }
+                    Some((contract, by)) => {
+                        let answer = Arc::clone(by).answer(contract, request, peer, clock::now());
+                        Box::pin(answer.map(|answer| answer.map(ReplyBody::Own)))
+                    }
+                }
             });
             async move {
                 let response = match response {

@@ -77,6 +77,10 @@ fn notice<'a>(refused: &Refused<'a>, notices: Notices<'a>) -> Notice<'a> {
     match refused.cause {
         Cause::Refused(refusal) => refusal_notice(refusal, refused, notices),
         Cause::Failed(failure) => failure_notice(failure, refused, notices),
+        Cause::Contract(error) => {
+            let text = &notices.text.notice.wrong_contract;
+            notices.advice(StatusCode::FORBIDDEN, error.as_str(), text)
+        }
     }
 }
 
@@ -133,6 +137,7 @@ fn failure_notice<'a>(failure: Failure, refused: &Refused<'a>, notices: Notices<
                 false => notices.link(notice, Destination::Again),
             }
         }
+        Failure::NoPortal => notices.advice(StatusCode::NOT_FOUND, reason, &texts.no_portal),
         Failure::PortalDown => {
             reloading(portal_down(notices, reason, &texts.portal_down), refused, notices)
         }

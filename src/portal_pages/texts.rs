@@ -451,6 +451,8 @@ texts! {
         portal_slow: Advice,
         portal_slow_change: Advice,
         portal_busy: Advice,
+        no_portal: Advice,
+        wrong_contract: Advice,
     }
 
     /// Denials by the policy.

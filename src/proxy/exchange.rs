@@ -43,7 +43,7 @@ impl Gateway {
         upgrade: Option<(OnUpgrade, Hold)>,
         allowed: Arc<AllowedRequest>,
     ) -> Response<ReplyBody> {
-        let record = self.decisions.awaiting_status(record);
+        let record = self.responder.decisions.awaiting_status(record);
         let slot = match self.bounds.take(sender, connection.as_ref()) {
             Ok(slot) => slot,
             Err(exceeded) => return self.unanswered(received, &allowed, &exceeded.into()).await,
@@ -81,7 +81,7 @@ impl Gateway {
             response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         let banner = navigation.and_then(|navigation| {
-            navigation.prepare(&mut response, &allowed.session, &*self.error_pages)
+            navigation.prepare(&mut response, &allowed.session, &*self.responder.error_pages)
         });
         if response.body().is_end_stream() {
             return response.map(ReplyBody::Portal);
@@ -172,7 +172,8 @@ impl Gateway {
             tracing::warn!(%error, request.id = received.id, "the portal did not answer");
         }
         let AllowedRequest { request, session, .. } = allowed;
-        self.answer(received, cause, self.onward(received, Some(request), session.subject()))
+        let onward = self.responder.onward(received, Some(request), session.subject());
+        self.answer(received, cause, onward)
     }
 
     /// Answers a request that is no longer allowed since it waits for the portal, as it would be
@@ -188,7 +189,8 @@ impl Gateway {
             // Still allowed, but the portal would now learn something else about the user.
             Action::Forward(_) | Action::OwnPage => Failure::AccessChanged.into(),
         };
-        self.answer(received, cause, self.onward(received, Some(request), verdict.subject()))
+        let onward = self.responder.onward(received, Some(request), verdict.subject());
+        self.answer(received, cause, onward)
     }
 }
 

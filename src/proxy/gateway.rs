@@ -7,14 +7,12 @@ use http::header::HeaderValue;
 use tokio_util::sync::CancellationToken;
 
 use super::bounds::Bounds;
-use super::error_pages::ErrorPages;
 use super::headers::InboundFilter;
 use super::location::Locations;
+use super::responder::Responder;
 use super::upstream::Upstreams;
-use crate::authz::decision_record::DecisionLog;
-use crate::authz::{Authorizer, RequestIds};
+use crate::authz::Authorizer;
 use crate::config::{CookieNames, IdentitySettings, Settings};
-use crate::random;
 
 /// The state of the data plane, shared by all connections.
 #[derive(Debug)]
@@ -24,15 +22,13 @@ pub struct Gateway {
     pub(super) upstreams: Arc<Upstreams>,
     pub(super) bounds: Arc<Bounds>,
     pub(super) read_timeout: Duration,
-    pub(super) error_pages: Arc<dyn ErrorPages>,
-    pub(super) decisions: Arc<DecisionLog>,
+    pub(super) responder: Arc<Responder>,
     pub(super) locations: Locations,
     /// `Strict-Transport-Security`, if it is sent (`server.hsts`).
     pub(super) hsts: Option<HeaderValue>,
     pub(super) identity: IdentitySettings,
     pub(super) filter: InboundFilter,
     pub(super) portal_cookies: CookieNames,
-    pub(super) request_ids: RequestIds,
     pub(super) stop: CancellationToken,
 }
 
@@ -42,27 +38,24 @@ impl Gateway {
     #[must_use]
     pub fn new(
         settings: &Settings,
-        authz: Arc<Authorizer>,
+        responder: Arc<Responder>,
         upstreams: Arc<Upstreams>,
-        error_pages: Arc<dyn ErrorPages>,
-        decisions: Arc<DecisionLog>,
         stop: CancellationToken,
     ) -> Self {
+        let authz = Arc::clone(responder.authz());
         Self {
             response_timeout: settings.upstream.response_timeout,
             upstreams,
             bounds: Bounds::new(settings),
             read_timeout: settings.server.limits.read_timeout,
-            error_pages,
-            decisions,
             locations: Locations::new(settings),
             hsts: settings.server.transport_security().map(HeaderValue::from_static),
             identity: settings.identity.clone(),
             filter: InboundFilter::new(Arc::clone(authz.reserved_headers())),
             portal_cookies: settings.portal_cookies.clone(),
-            request_ids: RequestIds::new(random::bytes::<6>()),
             stop,
             authz,
+            responder,
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use http::header;
+use http::header::{self, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Request, Version};
 use http_body::Body;
 
-use super::{headers, tunnel};
+use super::headers;
 use crate::authz::Question;
 use crate::authz::decision_record::recordable;
 use crate::authz::trusted_proxies::TrustedProxies;
@@ -17,7 +17,7 @@ use portcullis_policy::{BadRequest, RequestLine, RequestTarget};
 ///
 /// # Errors
 /// When it names two hosts, or HTTP does not allow its framing or expectation.
-pub(super) fn read<'r, B: Body>(
+pub fn read<'r, B: Body>(
     request: &'r Request<B>,
     proxies: &TrustedProxies,
     (peer, client): (IpAddr, IpAddr),
@@ -51,10 +51,32 @@ pub(super) fn read<'r, B: Body>(
     Ok(Question {
         line,
         forwarded_host,
-        websocket: tunnel::asks_for_websocket(request),
+        websocket: asks_for_websocket(request),
         client: Some(client),
         preflight: preflight(request),
     })
+}
+
+/// Whether a request asks to become a WebSocket (RFC 6455, 4.1); such a request has no body. Any
+/// other upgrade is ignored, as a server may (RFC 9110, 7.8), and never reaches the portal.
+fn asks_for_websocket<B: Body>(request: &Request<B>) -> bool {
+    let fields = request.headers();
+    let Some(upgrade) = fields.get(header::UPGRADE) else { return false };
+    // HTTP/1.0 has no upgrades (RFC 9110, 7.8), and HTTP/2 has another mechanism.
+    request.version() == Version::HTTP_11
+        && *request.method() == Method::GET
+        && request.body().is_end_stream()
+        && is_websocket(upgrade)
+        && fields.get_all(header::CONNECTION).iter().any(|line| {
+            line.as_bytes()
+                .split(|b| *b == b',')
+                .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        })
+}
+
+/// Whether `Upgrade` names WebSockets alone.
+pub(super) fn is_websocket(upgrade: &HeaderValue) -> bool {
+    upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
 }
 
 /// The method that a CORS preflight asks about: an OPTIONS request with `Origin` and
@@ -71,10 +93,7 @@ fn preflight<B>(request: &Request<B>) -> Option<Method> {
 }
 
 /// The target as it came, for the decision record; `None` when its path is the canonical one.
-pub(super) fn raw_target<B>(
-    request: &Request<B>,
-    target: Option<&RequestTarget>,
-) -> Option<String> {
+pub fn raw_target<B>(request: &Request<B>, target: Option<&RequestTarget>) -> Option<String> {
     let uri = request.uri();
     if target.is_some_and(|target| target.path() == uri.path()) {
         return None;
@@ -89,7 +108,7 @@ pub(super) fn raw_target<B>(
 
 /// Path and query of the page on the same host that sent the request, from `Referer`. For the words
 /// on a page of ours and a link on it: clients can send anything.
-pub(super) fn sent_from<B>(request: &Request<B>) -> Option<&str> {
+pub fn sent_from<B>(request: &Request<B>) -> Option<&str> {
     let referer = request.headers().get(header::REFERER)?.to_str().ok()?;
     let (_, rest) = referer.split_once("://")?;
     let path = rest.find('/')?;

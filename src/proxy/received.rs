@@ -12,7 +12,7 @@ use crate::web::fetch_metadata::ResponseKind;
 
 /// A request's id, its time, and how to answer it.
 #[derive(Debug)]
-pub(super) struct Received {
+pub struct Received {
     pub(super) id: String,
     /// The client's address: the peer's, or the one that a trusted proxy names.
     pub(super) client: IpAddr,
@@ -23,6 +23,8 @@ pub(super) struct Received {
     pub(super) may_change: bool,
     /// `Accept-Language`, for pages only: problem documents are in English.
     pub(super) languages: Option<HeaderValue>,
+    /// The contract of the proxy that asks, if one does.
+    via: Option<&'static str>,
 }
 
 impl Received {
@@ -33,12 +35,32 @@ impl Received {
             ResponseKind::Problem => None,
         };
         let may_change = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-        Self { id, client, now, began: Instant::now(), wants, may_change, languages }
+        Self { id, client, now, began: Instant::now(), wants, may_change, languages, via: None }
+    }
+
+    /// The same, asked about by another proxy in this contract.
+    #[must_use]
+    pub fn by_way_of(self, contract: &'static str) -> Self {
+        Self { via: Some(contract), ..self }
+    }
+
+    /// The request's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// When the request came.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// The entry of the decision record, without a decision.
-    pub(super) fn entry<'a, B>(&'a self, request: &'a Request<B>) -> Entry<'a> {
+    pub fn entry<'a, B>(&'a self, request: &'a Request<B>) -> Entry<'a> {
         let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        Entry::new(self.now, (&self.id, self.client), request.method().as_str(), micros)
+        let entry =
+            Entry::new(self.now, (&self.id, self.client), request.method().as_str(), micros);
+        Entry { via: self.via, ..entry }
     }
 }

@@ -173,12 +173,14 @@ impl Bench {
         let (elsewhere, sessions) = (sessions(other), sessions(cache));
         let appearance = Appearance::load(&settings.branding).unwrap();
         let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);
+        let known = (directory.clone(), sessions, feed.freshness());
+        let authorizer = Arc::new(Authorizer::new(&settings, known));
+        let decisions =
+            Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink())));
         let gateway = Arc::new(Gateway::new(
             &settings,
-            Arc::new(Authorizer::new(&settings, (directory.clone(), sessions, feed.freshness()))),
+            Arc::new(Responder::new(authorizer, Arc::new(pages), decisions)),
             Arc::new(Upstreams::new(&settings.upstream)),
-            Arc::new(pages),
-            Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink()))),
             CancellationToken::new(),
         ));
         let max_staleness = settings.store.max_staleness;

@@ -5,9 +5,8 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::Response;
 use http::header::{self, HeaderValue};
-use http::{Method, Request, Response, Version};
-use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
@@ -16,6 +15,7 @@ use tokio_util::io::InspectReader;
 
 use super::connection::Hold;
 use super::lease::Lease;
+use super::question::is_websocket;
 use super::response_body::{ReplyBody, ResponseBody};
 use super::watch::{ActivityFlag, End, Watch};
 
@@ -39,30 +39,9 @@ enum TunnelError {
     Stream(#[from] io::Error),
 }
 
-/// Whether a request asks to become a WebSocket (RFC 6455, 4.1); such a request has no body. Any
-/// other upgrade is ignored, as a server may (RFC 9110, 7.8), and never reaches the portal.
-pub(super) fn asks_for_websocket<B: Body>(request: &Request<B>) -> bool {
-    let fields = request.headers();
-    let Some(upgrade) = fields.get(header::UPGRADE) else { return false };
-    // HTTP/1.0 has no upgrades (RFC 9110, 7.8), and HTTP/2 has another mechanism.
-    request.version() == Version::HTTP_11
-        && *request.method() == Method::GET
-        && request.body().is_end_stream()
-        && is_websocket(upgrade)
-        && fields.get_all(header::CONNECTION).iter().any(|line| {
-            line.as_bytes()
-                .split(|b| *b == b',')
-                .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
-        })
-}
-
 /// Whether a 101 switches to a WebSocket, and to nothing else.
 pub(super) fn switches_to_websocket<B>(response: &Response<B>) -> bool {
     response.headers().get(header::UPGRADE).is_some_and(is_websocket)
-}
-
-fn is_websocket(upgrade: &HeaderValue) -> bool {
-    upgrade.as_bytes().eq_ignore_ascii_case(b"websocket")
 }
 
 /// Passes the portal's 101 on, and connects both sides once the client has switched.

@@ -37,7 +37,8 @@ const TICKS: u32 = 8;
 pub struct Upstreams {
     /// The servers of all groups.
     pub(super) servers: Vec<Server>,
-    /// At least one: that of `upstream.servers`.
+    /// At least one: that of `upstream.servers`, which has no server if another proxy sends requests
+    /// to the portal.
     pub(super) groups: Vec<Group>,
     connect_timeout: Duration,
     pub(super) response_timeout: Duration,
@@ -57,7 +58,7 @@ pub(super) struct Server {
 /// Servers that requests are distributed over.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Their positions among all servers. Not empty.
+    /// Their positions among all servers.
     pub(super) servers: Range<usize>,
     next: AtomicUsize,
 }
@@ -93,6 +94,11 @@ impl Upstreams {
             reuse_after_body: settings.reuse_after_body,
             tick: RECHECK_AFTER.min(settings.response_timeout.min(settings.body_timeout) / TICKS),
         }
+    }
+
+    /// Whether another proxy sends requests to the portal: no server is given for most of them.
+    pub(super) fn are_none(&self) -> bool {
+        self.groups.first().is_none_or(|group| group.servers.is_empty())
     }
 
     /// How long the portal may take to start its response.

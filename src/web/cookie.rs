@@ -70,6 +70,13 @@ pub fn sets_own(line: &[u8]) -> bool {
     from.and_then(|from| line.get(from..)).is_some_and(is_own)
 }
 
+/// Whether one of ours stands behind a comma: a proxy has joined several lines with commas, which
+/// RFC 6265, 5.4 does not know, or the client pretends that.
+#[must_use]
+pub fn has_joined_own(line: &[u8]) -> bool {
+    line.split(|byte| *byte == b',').skip(1).map(<[u8]>::trim_ascii_start).any(is_own)
+}
+
 /// The cookies of a `Cookie` line, each as `name=value` without the white space before it.
 pub fn pairs(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii_start).filter(|pair| !pair.is_empty())

@@ -44,6 +44,14 @@ pub const INVITATION: &str = "/.portcullis/invitation/";
 pub const PASSWORD_RESET: &str = "/.portcullis/password/reset/";
 /// Style sheets, scripts and pictures; the name follows.
 pub const ASSETS: &str = "/.portcullis/assets/";
+/// What nginx asks about each request.
+pub const VERIFY_NGINX: &str = "/.portcullis/verify/nginx";
+/// What the client of a request that nginx refuses gets.
+pub const ANSWER: &str = "/.portcullis/answer";
+/// What Caddy, Traefik and HAProxy ask about each request.
+pub const VERIFY_FORWARD: &str = "/.portcullis/verify/forward";
+/// What Envoy asks about each request, whose target follows.
+pub const VERIFY_ENVOY: &str = "/.portcullis/verify/envoy/";
 
 /// The URL of a secure link; `public_url` has no slash at its end.
 #[must_use]
@@ -83,6 +91,10 @@ mod tests {
             INVITATION,
             PASSWORD_RESET,
             ASSETS,
+            VERIFY_NGINX,
+            ANSWER,
+            VERIFY_FORWARD,
+            VERIFY_ENVOY,
         ] {
             assert!(path.starts_with(RESERVED), "{path}");
         }

@@ -14,6 +14,7 @@
 mod support;
 
 mod admin;
+mod forward_auth;
 mod operations;
 mod pages;
 mod proxy;

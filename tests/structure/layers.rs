@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 15] = [
     &["app"],
     &["net"],
     &["portal_pages", "admin"],
-    &["mail", "audit", "jobs"],
+    &["forward_auth", "mail", "audit", "jobs"],
     &["proxy"],
     &["authz"],
     &["session"],

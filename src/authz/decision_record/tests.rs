@@ -13,6 +13,7 @@ fn entry() -> Entry<'static> {
         time: "2026-11-24T09:30:00.012345678Z".parse().unwrap(),
         request: "5f3a",
         client: "2001:db8::7".parse().unwrap(),
+        via: Some("nginx"),
         method: "GET",
         path: Some("/tickets/7"),
         target: Some("/tickets/%37".to_owned()),
@@ -46,8 +47,8 @@ fn line(entry: &Entry<'_>, second: &mut Second) -> Value {
 #[test]
 fn line_has_every_field_of_a_decision() {
     let fields = json!({
-        "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "client": "2001:db8::7", "method": "GET",
-        "path": "/tickets/7", "target": "/tickets/%37", "query": ["page"], "websocket": true, "decision": "allow", "reason": "permitted", "route": "Tickets",
+        "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "client": "2001:db8::7",
+        "via": "nginx", "method": "GET", "path": "/tickets/7", "target": "/tickets/%37", "query": ["page"], "websocket": true, "decision": "allow", "reason": "permitted", "route": "Tickets",
         "session": "user", "organization": "acme", "user": "u-1", "group": "admin", "actor": "theo",
         "policy": "1a2b", "micros": 17, "status": 404,
     });

@@ -1,0 +1,32 @@
+//! `[forward_auth]`: requests that another proxy asks about before it sends them to the portal.
+
+use super::reader::Reader;
+use super::server::{ForwardedHeader, Server};
+
+/// `[forward_auth]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForwardAuth {
+    /// `forward_auth.enabled`: whether proxies in `server.trusted_proxies` are answered.
+    pub enabled: bool,
+}
+
+impl ForwardAuth {
+    /// `server`: what `[server]` says, if it is valid.
+    pub(super) fn read(r: &mut Reader, server: Option<&Server>) -> Self {
+        let key = "forward_auth.enabled";
+        let enabled = r.boolean(key, false);
+        if let Some(server) = server.filter(|_| enabled) {
+            if server.trusted_proxies.is_empty() && r.is_valid("server.trusted_proxies") {
+                let message = "requires `server.trusted_proxies`: the networks of the proxies that \
+                               ask (e.g. `127.0.0.0/8`)";
+                r.problem(key, message.to_owned());
+            }
+            if server.forwarded_header == ForwardedHeader::Forwarded {
+                let message = "requires `server.forwarded_header = \"x-forwarded\"`: proxies ask \
+                               with `X-Forwarded-…` fields";
+                r.problem(key, message.to_owned());
+            }
+        }
+        Self { enabled }
+    }
+}
