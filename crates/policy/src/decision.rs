@@ -137,17 +137,19 @@ fn in_trial(
     request: &RequestFacts<'_>,
     now: Timestamp,
 ) -> Decision {
-    if let (Some(shape), Err(reason)) = (place.shape, place.route(request)) {
+    if !trial::may_send(request.method) {
+        return deny(None, Reason::MethodNotAllowed);
+    }
+    let may_end_early = spellings.is_some_and(|other| other.may_end_early);
+    for shape in policy.router().all(request.host, place.path) {
         if shape.routes().iter().any(|route| shape.excludes(route, place.path)) {
             return deny(None, Reason::NoRoute);
         }
-        let may_end_early = spellings.is_some_and(|other| other.may_end_early);
         if may_end_early && shape.routes().iter().any(|route| route.query().is_some()) {
             return deny(None, Reason::AmbiguousPath);
         }
         let path = PathReading::Itself(place.path);
-        if let Some(reason) = trial::closed_by(shape, reason, path, (policy, subject, request, now))
-        {
+        if let Some(reason) = trial::closed_by(shape, path, (policy, subject, request, now)) {
             return deny(None, reason);
         }
     }

@@ -84,6 +84,36 @@ impl QueryRule {
         Some(matches && (self.allows_others || query.split(separator).all(is_named)))
     }
 
+    /// Whether no portal could take a query for one that matches: one of the parameters has another
+    /// value, also without regard to case and punctuation, and no other parameter has a value that is
+    /// wanted. Not if the query is ambiguous.
+    pub(super) fn is_clearly_other(&self, query: Option<&str>) -> bool {
+        let query = query.unwrap_or_default();
+        let Ok(separator) = self.separator.of(query) else { return false };
+        if !query.split('%').skip(1).all(|after| starts_with_hex(after, 2)) {
+            return false;
+        }
+        let mut values = Vec::new();
+        for condition in &self.conditions {
+            let Ok(value) = condition.value(query, separator) else { return false };
+            values.push((condition, value));
+        }
+        let pairs = query.split(separator).filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let given: Vec<[String; 2]> =
+            pairs.map(|(name, value)| [loosely(name), loosely(value)]).collect();
+        values.iter().any(|(condition, value)| match &condition.wanted {
+            Wanted::OneOf(listed) => listed.iter().all(|listed| match loosely(listed).as_str() {
+                "" => !value.is_empty(),
+                listed => !given.iter().any(|[_, given]| given == listed),
+            }),
+            Wanted::Given | Wanted::Variable(_) => {
+                let parameter = loosely(&condition.parameter);
+                !given.iter().any(|[name, _]| name.contains(&parameter))
+            }
+        })
+    }
+
     /// The value of a variable in a query that matches.
     pub(super) fn value_of<'q>(&self, variable: &str, query: Option<&'q str>) -> Option<&'q str> {
         let query = query?;
@@ -104,6 +134,12 @@ impl QueryRule {
             Wanted::OneOf(_) | Wanted::Given => None,
         })
     }
+}
+
+/// The letters and digits of a name or a value once decoded, in lower case.
+fn loosely(value: &str) -> String {
+    let decoded = percent_decode_str(value).decode_utf8_lossy();
+    decoded.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 impl Separator {

@@ -101,6 +101,15 @@ impl Router {
         self.trees(host).find_map(|tree| tree.find(Some(segments)))
     }
 
+    /// Every shape that matches the path, in no order.
+    pub(super) fn all(&self, host: &str, path: &str) -> Vec<&Shape> {
+        let mut shapes = Vec::new();
+        if let Some(segments) = path.strip_prefix('/') {
+            self.trees(host).for_each(|tree| tree.add_all(Some(segments), &mut shapes));
+        }
+        shapes
+    }
+
     /// The trees of a host, from the most specific. Most policies name no hosts; then nothing needs
     /// to be hashed.
     fn trees(&self, host: &str) -> impl Iterator<Item = &Node> {

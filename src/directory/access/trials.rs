@@ -167,8 +167,10 @@ impl Trials {
         retry(|| async {
             let trial = self.core.read().existing::<Trial>(id, None).await?;
             let key = Trial::key(id);
-            let (mut commit, sessions) = ending(&self.core, key.clone()).await?;
+            // The links first: one that is opened in between has become a session when sessions are
+            // read, and one that is opened later conflicts with this commit.
             let links = self.core.read().all_intact::<ViewLink>(Some(&key)).await?;
+            let (mut commit, sessions) = ending(&self.core, key).await?;
             if sessions == 0 && links.is_empty() {
                 return Ok(());
             }

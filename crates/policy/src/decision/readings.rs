@@ -162,14 +162,18 @@ impl Asked<'_> {
         visits: &mut usize,
     ) -> Result<(), RefusedReading> {
         let Self { policy, request, .. } = self;
+        let mut lacks_a_route = None;
         let each = |shape: &Shape, readings: Readings| {
             let refused = |route, reason| RefusedReading { readings, route, reason };
             let enabled = policy.router().readings();
             let route = match request.route(shape) {
                 Ok(route) => route,
                 Err(reason) => {
-                    let closed = self.without_route(shape, reason, parts)?;
-                    return closed.map_or(Ok(()), |reason| Err(refused(None, reason)));
+                    lacks_a_route = Some(readings);
+                    return match trial::is_of(self.subject) {
+                        true => Ok(()),
+                        false => Err(refused(None, reason)),
+                    };
                 }
             };
             if let Some(by) = shape.excluding_reading(route, parts, enabled)? {
@@ -179,6 +183,12 @@ impl Asked<'_> {
             self.judge(route, parts).map_err(|(route, reason)| refused(route, reason))
         };
         let complete = policy.router().each_twin(request.host, (parts, by), visits, each)?;
+        if let Some(readings) = lacks_a_route.or((!complete).then_some(by))
+            && trial::is_of(self.subject)
+            && let Some(reason) = self.without_route(parts, visits)
+        {
+            return Err(RefusedReading { readings, route: None, reason });
+        }
         if complete || by.may_lack_a_route() || trial::is_of(self.subject) {
             Ok(())
         } else {
@@ -186,26 +196,27 @@ impl Asked<'_> {
         }
     }
 
-    /// Why a path is closed that has routes in this reading, none of which is for the request.
-    fn without_route(
-        &self,
-        shape: &Shape,
-        reason: Reason,
-        parts: &[&Part<'_>],
-    ) -> Result<Option<Reason>, RefusedReading> {
-        let Self { policy, request, subject, now, .. } = self;
-        if !trial::is_of(*subject) {
-            return Ok(Some(reason));
-        }
+    /// Why a path that has routes in this reading, none of which is for the request, is closed to a
+    /// trial: by one of the routes that it has in any reading, however specific.
+    fn without_route(&self, parts: &[&Part<'_>], visits: &mut usize) -> Option<Reason> {
+        let Self { policy, request, subject, now, spellings, .. } = self;
         let enabled = policy.router().readings();
-        for route in shape.routes() {
-            if shape.excluding_reading(route, parts, enabled)?.is_some() {
-                return Ok(Some(Reason::NoRoute));
+        let refused = |reason| RefusedReading { readings: Readings::NONE, route: None, reason };
+        let each = |shape: &Shape| {
+            for route in shape.routes() {
+                if shape.excluding_reading(route, parts, enabled)?.is_some() {
+                    return Err(refused(Reason::NoRoute));
+                }
+                if spellings.may_end_early && route.query().is_some() {
+                    return Err(refused(Reason::AmbiguousPath));
+                }
             }
-        }
-        let path = PathReading::Other(parts, enabled);
-        let asked = (*policy, *subject, *request, *now);
-        Ok(trial::closed_by(shape, reason, path, asked))
+            let path = PathReading::Other(parts, enabled);
+            let closed = trial::closed_by(shape, path, (*policy, *subject, *request, *now));
+            closed.map_or(Ok(()), |reason| Err(refused(reason)))
+        };
+        let walked = policy.router().every_twin(request.host, parts, visits, each);
+        walked.err().map(|refused: RefusedReading| refused.reason)
     }
 
     fn judge(

@@ -9,17 +9,21 @@
 //!
 //! The rest is the *floor*, and stays refused: routes with `access = "deny"` or `staff = "never"`,
 //! names in `except`, another organization than the session's, addresses that the route does not
-//! admit, WebSockets on routes that allow none, invalid and ambiguous paths and queries. A method
-//! that no route of a path lists is refused if one of these routes is closed to the session, whatever
-//! its methods, and a path if it is closed in any of its readings.
+//! admit, WebSockets on routes that allow none, methods that no route can list, invalid and ambiguous
+//! paths and queries.
+//!
+//! A request that no route is for is refused if any route of its path is closed to the session,
+//! whatever its methods, also one with a less specific pattern, and in any reading of the path. One
+//! exception lets the other actions of a single page be found: if `access = "deny"` closes a query
+//! only, a GET or HEAD whose query is clearly another is not refused for it.
 
+use http::Method;
 use jiff::Timestamp;
 
 use super::verdict::{RequestFacts, Verdict, judge};
 use crate::policy::Policy;
-use crate::query_rule::QueryRule;
 use crate::reason::Reason;
-use crate::route::{Access, NamedBy, PathReading};
+use crate::route::{NamedBy, PathReading, Route};
 use crate::router::Shape;
 use crate::subject::{SessionKind, Subject};
 
@@ -37,24 +41,21 @@ pub(super) fn as_view(subject: Option<&Subject>) -> Option<Subject> {
     Some(Subject { kind: SessionKind::Staff, ..trial.clone() })
 }
 
-/// Why a trial may not have a path which has routes, none of them for the request for this reason.
-/// `None` if it may: each of the routes is open to it.
+/// Whether a trial may send the method where no route lists it: routes could.
+pub(super) fn may_send(method: &Method) -> bool {
+    !matches!(*method, Method::CONNECT | Method::TRACE)
+        && !method.as_str().bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
+/// Why a path with these routes is closed to a trial, for a request that none of the most specific
+/// routes is for. `None` if each of them is open to it.
 pub(super) fn closed_by(
     shape: &Shape,
-    reason: Reason,
     path: PathReading<'_>,
     (policy, subject, request, now): Asked<'_>,
 ) -> Option<Reason> {
-    if !matches!(reason, Reason::MethodNotAllowed | Reason::QueryNotAllowed) {
-        return Some(reason);
-    }
     let named = NamedBy { host: request.host, path, query: request.target.query() };
-    shape.routes().iter().find_map(|route| {
-        let is_other = |rule: &QueryRule| rule.matches(named.query) == Some(false);
-        if route.access() == Access::Deny && route.query().is_some_and(is_other) {
-            // Only other requests are closed.
-            return None;
-        }
+    let closed = |route: &Route| {
         let own = |subject: &Subject| route.is_of_organization(&subject.organization, &named);
         match judge(policy, subject, request, (route, own), now) {
             Verdict::Allow(..) => None,
@@ -62,5 +63,18 @@ pub(super) fn closed_by(
                 Some(reason)
             }
         }
+    };
+    match request.route(shape) {
+        Ok(route) => return closed(route),
+        Err(Reason::MethodNotAllowed | Reason::QueryNotAllowed) => {}
+        Err(reason) => return Some(reason),
+    }
+    let reads = matches!(*request.method, Method::GET | Method::HEAD);
+    // Portals that read the parameter from a body read it there.
+    let is_other = |route: &Route| {
+        reads && route.query().is_some_and(|rule| rule.is_clearly_other(named.query))
+    };
+    shape.routes().iter().find_map(|route| {
+        closed(route).filter(|reason| *reason != Reason::RouteClosed || !is_other(route))
     })
 }

@@ -17,6 +17,8 @@ pub(crate) const MAX_VISITS: usize = 512;
 struct Search<'s, V, E> {
     parts: &'s [&'s Part<'s>],
     readings: Readings,
+    /// Whether less specific shapes are visited too.
+    every: bool,
     visits: &'s mut usize,
     visit: V,
     error: PhantomData<fn() -> E>,
@@ -43,8 +45,9 @@ impl Router {
         visits: &mut usize,
         visit: impl FnMut(&'r Shape, Readings) -> Result<(), E>,
     ) -> Result<bool, E> {
-        let mut search =
-            Search { parts, readings: self.readings, visits, visit, error: PhantomData };
+        let readings = self.readings;
+        let error = PhantomData;
+        let mut search = Search { parts, readings, every: false, visits, visit, error };
         for tree in self.trees(host) {
             if search.at(tree, 0, by)? {
                 return Ok(true);
@@ -52,10 +55,28 @@ impl Router {
         }
         Ok(false)
     }
+
+    /// Calls `visit` with each of these shapes, and with those that are less specific.
+    ///
+    /// # Errors
+    /// As [`each_twin`](Self::each_twin).
+    pub(crate) fn every_twin<'r, E: From<Unreadable>>(
+        &'r self,
+        host: &str,
+        parts: &[&Part<'_>],
+        visits: &mut usize,
+        mut visit: impl FnMut(&'r Shape) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let visit = |shape, _: Readings| visit(shape);
+        let (readings, error) = (self.readings, PhantomData);
+        let mut search = Search { parts, readings, every: true, visits, visit, error };
+        self.trees(host).try_for_each(|tree| search.at(tree, 0, Readings::NONE).map(drop))
+    }
 }
 
 /// Each function returns whether every combination of readings of the segments from `place` on
-/// matches a shape that it has visited. Then less specific branches need not be searched.
+/// matches a shape that it has visited. Then less specific branches need not be searched, unless
+/// every shape is to be visited.
 impl<'r, V, E> Search<'_, V, E>
 where
     V: FnMut(&'r Shape, Readings) -> Result<(), E>,
@@ -79,25 +100,32 @@ where
             let texts = self.texts(part, next == self.parts.len())?;
             self.named(&node.literals, &texts, by, |search, node, by| search.at(node, next, by))?
         };
-        if !complete
+        if self.goes_on(complete)
             && let Some(typed) = &node.typed
             && !part.text.is_empty()
         {
-            complete = self.typed(typed, part, place, by)?;
+            complete |= self.typed(typed, part, place, by)?;
         }
-        if !complete
+        if self.goes_on(complete)
             && let Some(variable) = &node.variable
             && !part.text.is_empty()
         {
-            complete = self.at(variable, next, by)?;
+            complete |= self.at(variable, next, by)?;
         }
-        if !complete && let Some(tails) = &node.tails {
-            complete = self.tails(tails, place, by)?;
+        if self.goes_on(complete)
+            && let Some(tails) = &node.tails
+        {
+            complete |= self.tails(tails, place, by)?;
         }
         match &node.rest {
-            Some(rest) if !complete => (self.visit)(rest, by).map(|()| true),
+            Some(rest) if self.goes_on(complete) => (self.visit)(rest, by).map(|()| true),
             Some(_) | None => Ok(complete),
         }
+    }
+
+    /// Whether less specific branches are searched.
+    fn goes_on(&self, complete: bool) -> bool {
+        self.every || !complete
     }
 
     fn at_the_end(&mut self, node: &'r Node, by: Readings) -> Result<bool, E> {
@@ -106,10 +134,14 @@ where
         {
             (self.visit)(shape, by.and(Readings::of(Reading::Slash)))?;
         }
-        match node.end.as_ref().or(node.rest.as_ref()) {
-            Some(shape) => (self.visit)(shape, by).map(|()| true),
-            None => Ok(false),
+        let mut complete = false;
+        for shape in node.end.iter().chain(&node.rest) {
+            if self.goes_on(complete) {
+                (self.visit)(shape, by)?;
+                complete = true;
+            }
         }
+        Ok(complete)
     }
 
     /// Searches the branches of variables with a type.
@@ -122,17 +154,21 @@ where
     ) -> Result<bool, E> {
         let next = place + 1;
         let texts = self.texts(part, next == self.parts.len())?;
-        let uuid = self.of_type(typed.uuid.as_ref(), is_uuid, &texts, (next, by))?;
-        if uuid || self.of_type(typed.int.as_ref(), is_int, &texts, (next, by))? {
+        let mut complete = self.of_type(typed.uuid.as_ref(), is_uuid, &texts, (next, by))?;
+        if self.goes_on(complete) {
+            complete |= self.of_type(typed.int.as_ref(), is_int, &texts, (next, by))?;
+        }
+        if !self.goes_on(complete) {
             return Ok(true);
         }
         let extensions = texts.all.iter().filter_map(|(text, by)| Some((extension_of(text)?, *by)));
         let extensions = Texts { all: extensions.collect(), only: texts.only };
         let enter = |search: &mut Self, node: &'r Node, by| search.at(node, next, by);
-        if self.named(&typed.extensions, &extensions, by, enter)? {
-            return Ok(true);
+        complete |= self.named(&typed.extensions, &extensions, by, enter)?;
+        if self.goes_on(complete) {
+            complete |= self.of_type(typed.word.as_ref(), is_word, &texts, (next, by))?;
         }
-        self.of_type(typed.word.as_ref(), is_word, &texts, (next, by))
+        Ok(complete)
     }
 
     /// Searches the branch of a type, if one of the texts has it.

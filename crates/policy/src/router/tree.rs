@@ -112,13 +112,39 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Adds every shape below this node that matches the rest of the path.
+    pub(super) fn add_all<'n>(&'n self, path: Option<&str>, shapes: &mut Vec<&'n Shape>) {
+        shapes.extend(&self.rest);
+        let Some(path) = path else {
+            shapes.extend(&self.end);
+            return;
+        };
+        let (segment, after) = match path.split_once('/') {
+            Some((segment, after)) => (segment, Some(after)),
+            None => (path, None),
+        };
+        let variable = self.variable.as_deref().filter(|_| !segment.is_empty());
+        let typed = self.typed.iter().flat_map(|typed| typed.of(segment));
+        for node in self.literals.get(segment).into_iter().chain(typed).chain(variable) {
+            node.add_all(after, shapes);
+        }
+        shapes.extend(self.tails.as_ref().and_then(|tails| tails.find(path)));
+    }
+}
+
 impl Typed {
+    /// The nodes of all types that a segment has, from the most specific.
+    fn of(&self, segment: &str) -> impl Iterator<Item = &Node> {
+        let uuid = self.uuid.as_ref().filter(|_| is_uuid(segment));
+        let int = self.int.as_ref().filter(|_| is_int(segment));
+        let extension = extension_of(segment).and_then(|of| self.extensions.get(of));
+        let word = self.word.as_ref().filter(|_| is_word(segment));
+        [uuid, int, extension, word].into_iter().flatten()
+    }
+
     fn find(&self, segment: &str, after: Option<&str>) -> Option<&Shape> {
-        let uuid = || self.uuid.as_ref().filter(|_| is_uuid(segment))?.find(after);
-        let int = || self.int.as_ref().filter(|_| is_int(segment))?.find(after);
-        let extension = || self.extensions.get(extension_of(segment)?)?.find(after);
-        let word = || self.word.as_ref().filter(|_| is_word(segment))?.find(after);
-        uuid().or_else(int).or_else(extension).or_else(word)
+        self.of(segment).find_map(|node| node.find(after))
     }
 }
 

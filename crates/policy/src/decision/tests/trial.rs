@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{ask, at, policy, subject};
-use crate::decision::{Decision, Reason, RequestFacts, decide};
-use crate::{Policy, RequestTarget, SessionKind, Subject, fixture};
+use crate::decision::{Decision, RequestFacts, decide, route_for};
+use crate::{Policy, Reason, RequestTarget, SessionKind, Subject, fixture};
 
 fn of_kind(policy: &Policy, kind: SessionKind) -> Subject {
     Subject { kind, ..subject(policy, "non-portal") }
@@ -81,6 +81,117 @@ fn trial_keeps_staff_out_where_staff_never_is() {
     }
 }
 
+/// A closed part of the portal with one page that is not, and single pages with closed actions.
+const PARTS: &str = r#"
+[[route]]
+name = "Administration"
+path = "/adm/{*rest}"
+access = "deny"
+
+[[route]]
+name = "Help"
+methods = ["GET"]
+path = "/adm/help"
+access = "signed-in"
+
+[[route]]
+name = "Files"
+path = "/up/{*rest}"
+require = "view"
+except = ["*.php"]
+
+[[route]]
+name = "Pictures"
+methods = ["GET"]
+path = "/up/safe/{name}"
+require = "view"
+
+[[route]]
+name = "Organization"
+path = "/o/{organization}/{*rest}"
+require = "view"
+organization = "{organization}"
+
+[[route]]
+name = "Logo"
+methods = ["GET"]
+path = "/o/{organization}/logo.png"
+access = "public"
+
+[[route]]
+name = "Wiki administration"
+path = "/wiki.php"
+query = { do = ["admin"] }
+query_other = "deny"
+access = "deny"
+
+[[route]]
+name = "Wiki"
+path = "/wild/{*rest}"
+access = "signed-in"
+methods = ["GET"]
+
+[[route]]
+name = "Wiki administration below"
+path = "/wild/wiki.php"
+query = { do = ["admin"] }
+access = "deny"
+
+[[route]]
+name = "Staff's"
+path = "/never.php"
+query = { do = ["admin"] }
+access = "deny"
+staff = "never"
+"#;
+
+#[test]
+fn trial_opens_nothing_that_a_wider_route_or_a_query_closes() {
+    let policy = fixture::compile(PARTS).unwrap();
+    let trial = of_kind(&policy, SessionKind::Trial);
+    for request in [
+        "POST /adm/help",
+        "PROPFIND /adm/help",
+        "POST /adm/HELP",
+        "PUT /up/safe/x.php",
+        "DELETE /o/globex/logo.png",
+        "GET /wiki.php?do=admin",
+        "GET /wiki.php?do=admin&x=1",
+        "GET /wiki.php?do=Admin",
+        "GET /wiki.php?do=admin~",
+        "GET /wiki.php?a[do]=admin",
+        "GET /wiki.php?DO=admin",
+        "GET /wiki.php?do=edit&do=admin",
+        "POST /wiki.php",
+        "POST /wiki.php?do=edit",
+        "GET /wiki.php%3Fdo=admin",
+        "GET /wiki.php%23x",
+        "GET /WIKI.php%3Fdo=admin",
+        "GET /wild/wiki.php%3Fdo=admin",
+        "POST /wild/wiki.php/%3Fdo=admin",
+        "GET /never.php",
+        "GET /never.php?do=edit",
+        "TRACE /nowhere",
+        "get /nowhere",
+    ] {
+        let decision = ask(&policy, Some(&trial), request);
+        assert_ne!(decision.name(), "allow", "{request}: {decision:?}");
+    }
+    for request in [
+        "GET /adm/help",
+        "POST /up/safe/x.png",
+        "DELETE /o/acme/logo.png",
+        "GET /wiki.php?do=edit",
+        "GET /wiki.php",
+        "HEAD /wiki.php?page=2",
+        "POST /wild/page.php",
+        "PROPFIND /nowhere",
+    ] {
+        let decision = ask(&policy, Some(&trial), request);
+        assert_eq!(decision.name(), "allow", "{request}: {decision:?}");
+    }
+}
+
 #[test]
 fn trial_that_has_expired_opens_nothing() {
     let policy = policy();
@@ -105,7 +216,7 @@ const PATHS: [&str; 10] = [
     "/o/{organization}/{*rest}",
 ];
 const METHODS: [&str; 3] = ["GET", "POST", "PROPFIND"];
-const TARGETS: [&str; 16] = [
+const TARGETS: [&str; 19] = [
     "/",
     "/a",
     "/a/b",
@@ -122,6 +233,9 @@ const TARGETS: [&str; 16] = [
     "/o/globex",
     "/o/globex/x",
     "/a/b?q=1",
+    "/a/b?q=2",
+    "/a/b%3Fq=1",
+    "/a/B%23",
 ];
 const ACCESS: [&str; 5] = [
     "access = \"public\"",
@@ -206,11 +320,14 @@ proptest! {
                     prop_assert!(policy.routes().iter().any(|of| Arc::ptr_eq(of, route)));
                     prop_assert!(!route.refuses_staff());
                 }
-                // No route for this very path is closed, whatever its method.
+                // No route for this very path is closed, whatever its method, nor is one of
+                // everything, unless another route lists the request.
+                let lists = route_for(&policy, &facts).is_some();
                 let closed = |route: &Arc<crate::Route>| {
+                    let path = route.path().as_str();
                     route.access() == crate::Access::Deny
                         && route.query().is_none()
-                        && route.path().as_str() == target.path()
+                        && (path == target.path() || path == "/{*rest}" && !lists)
                 };
                 prop_assert!(!policy.routes().iter().any(closed));
             }
