@@ -41,6 +41,7 @@ use crate::{
 };
 
 mod answered;
+mod appended;
 mod blocks;
 mod check;
 mod checksums;

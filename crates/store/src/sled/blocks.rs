@@ -8,14 +8,16 @@
 //! ids is removed.
 //!
 //! Appended records get into blocks when their batch of [`BATCH`] numbers is full, so that the keys
-//! that they share are written once. Until then, their own keys are read ([`Tail`]).
+//! that they share are written once. Until then, their own keys are read ([`Tail`]). Their blocks are
+//! as large as a batch, because they are filled in order and not changed until their records expire.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 
 use super::replaced::{Entries, Replaced};
+use crate::number_id;
 
-/// The most ids in a block.
+/// The most ids in a block, unless they are those of appended records.
 pub(super) const SIZE: usize = 16;
 
 /// How many appended records get into blocks together.
@@ -140,9 +142,10 @@ impl<'a> Touched<'a> {
         }
         // Numbers grow, so most are added at the end: full blocks are left behind.
         let first = changes.first().map(|(id, _)| *id);
+        let most = most(&ids);
         let size = match last.is_none() || first > last {
-            true => SIZE,
-            false => ids.len().div_ceil(ids.len().div_ceil(SIZE)),
+            true => most,
+            false => ids.len().div_ceil(ids.len().div_ceil(most)),
         };
         // The bounds of the blocks after the first are ids of this block, so they are new.
         let mut old = block.clone();
@@ -173,7 +176,18 @@ pub(super) fn filled<'a>(
     prefix: &'a [u8],
     ids: &'a [&'a [u8]],
 ) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + 'a {
-    divided(prefix, prefix.to_vec(), ids, SIZE)
+    divided(prefix, prefix.to_vec(), ids, most(ids))
+}
+
+/// The most of these ids in a block.
+fn most(ids: &[&[u8]]) -> usize {
+    let is_appended = ids.last().is_some_and(|id| str::from_utf8(id).is_ok_and(is_number));
+    if is_appended { BATCH as usize } else { SIZE }
+}
+
+/// Whether this is the id of an appended record.
+pub(super) fn is_number(id: &str) -> bool {
+    id.parse().is_ok_and(|number| number_id(number) == id)
 }
 
 /// The ids in a block.

@@ -89,7 +89,7 @@ impl Found {
             let what = format!("records and their keys do not match: {kinds}");
             return Err(Fault::Damaged(what));
         }
-        Ok(Head { sequence, digest: self.digest.clone() })
+        Ok(Head { sequence, digest: self.digest.clone(), ..Head::default() })
     }
 }
 
@@ -270,7 +270,7 @@ impl Part {
     fn add(&mut self, place: &[u8], value: &[u8], key: &StoreKey) {
         match place {
             META => return self.meta = Some(value.to_vec()),
-            HEAD => return self.head = Some(value.to_vec()),
+            HEAD => return self.add_head(value, key),
             _ => self.digest.add(key, place, value),
         }
         if !self.match_keys {
@@ -285,6 +285,13 @@ impl Part {
             }
             Some(layout::Entry::Key { .. }) => self.unmatched.add(key, place, value),
             Some(layout::Entry::Count { .. }) | None => {}
+        }
+    }
+
+    fn add_head(&mut self, value: &[u8], key: &StoreKey) {
+        self.head = Some(value.to_vec());
+        for (place, stored) in Head::decode(value).unwrap_or_default().waiting.entries() {
+            self.digest.add(key, &place, stored);
         }
     }
 

@@ -3,12 +3,13 @@
 //! Every entry is hashed with the store's key, and the hashes are added up, one sum for each kind.
 //! Written entries are added, replaced and removed ones subtracted, so the cost of a commit depends
 //! only on what it writes. If the sum of all entries differs from the stored one, entries are
-//! missing, changed or too many.
+//! missing, changed or too many. The records of a block (`appended`) count one by one.
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
+use super::appended;
 use super::layout::{self, Entry};
 use crate::StoreKey;
 
@@ -49,12 +50,28 @@ impl Digest {
         value: &[u8],
         change: impl Fn(u64, u64) -> u64,
     ) {
-        // Entries of no kind are counted, too: the store never writes one.
         let (is_record, kind) = match Entry::parse(place) {
-            Some(Entry::Record { kind, .. }) => (true, kind),
+            Some(Entry::Record { kind, id }) => {
+                let prefix = place.get(..place.len() - id.len()).unwrap_or_default();
+                for (id, stored) in appended::records(id, value) {
+                    self.change_sum(kind, true, hash(key, [prefix, id], stored), &change);
+                }
+                return;
+            }
             Some(Entry::Key { kind } | Entry::Count { kind }) => (false, kind),
+            // Entries of no kind are counted, too: the store never writes one.
             None => (true, ""),
         };
+        self.change_sum(kind, is_record, hash(key, [place, b""], value), change);
+    }
+
+    fn change_sum(
+        &mut self,
+        kind: &str,
+        is_record: bool,
+        hash: Sum,
+        change: impl Fn(u64, u64) -> u64,
+    ) {
         if !self.kinds.contains_key(kind) {
             self.kinds.insert(kind.to_owned(), Tally::default());
         }
@@ -62,7 +79,7 @@ impl Digest {
         if is_record {
             tally.records = change(tally.records, 1);
         }
-        for (lane, part) in tally.sum.iter_mut().zip(hash(key, place, value)) {
+        for (lane, part) in tally.sum.iter_mut().zip(hash) {
             *lane = change(*lane, part);
         }
         if *tally == Tally::default() {
@@ -104,14 +121,17 @@ impl Digest {
         }
     }
 
-    /// The digest from its stored bytes.
-    pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
+    /// Takes the digest off the front of stored bytes: up to a kind without a name, or all of them.
+    pub(super) fn decode(bytes: &mut &[u8]) -> Option<Self> {
         let mut kinds = BTreeMap::new();
         while !bytes.is_empty() {
-            let kind = str::from_utf8(layout::pull(&mut bytes)?).ok()?.to_owned();
-            let mut tally = Tally { records: layout::number(&mut bytes)?, sum: Sum::default() };
+            let kind = str::from_utf8(layout::pull(bytes)?).ok()?.to_owned();
+            if kind.is_empty() {
+                break;
+            }
+            let mut tally = Tally { records: layout::number(bytes)?, sum: Sum::default() };
             for lane in &mut tally.sum {
-                *lane = layout::number(&mut bytes)?;
+                *lane = layout::number(bytes)?;
             }
             kinds.insert(kind, tally);
         }
@@ -146,11 +166,13 @@ impl Digest {
     }
 }
 
-fn hash(key: &StoreKey, place: &[u8], value: &[u8]) -> Sum {
+/// The hash of an entry; its place is in two parts.
+fn hash(key: &StoreKey, [place, rest]: [&[u8]; 2], value: &[u8]) -> Sum {
     let mut hash = Sha256::new();
     hash.update(key.expose());
-    hash.update((place.len() as u64).to_be_bytes());
+    hash.update(((place.len() + rest.len()) as u64).to_be_bytes());
     hash.update(place);
+    hash.update(rest);
     hash.update(value);
     let bytes: [u8; 32] = hash.finalize().into();
     let mut sum = Sum::default();
@@ -219,9 +241,9 @@ mod tests {
         let place = layout::record(kinds::GROUP, "a");
         let mut bytes = Vec::new();
         digest(&[(&place, b"1")]).encode(&mut bytes);
-        assert_eq!(Digest::decode(&bytes), Some(digest(&[(&place, b"1")])));
+        assert_eq!(Digest::decode(&mut &*bytes), Some(digest(&[(&place, b"1")])));
         for end in 1..bytes.len() {
-            assert_eq!(Digest::decode(&bytes[..end]), None, "{end}");
+            assert_eq!(Digest::decode(&mut &bytes[..end]), None, "{end}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::appended::{self, Waiting};
 use super::blocks::{IndexChanges, batch_of};
 use super::layout::{self, Stored};
 use super::replaced::{self, Entries, Replaced};
@@ -16,6 +17,10 @@ pub(super) type Numbers = BTreeMap<Kind, u64>;
 pub(super) struct Effect {
     /// Records, unique and ordered keys.
     pub(super) entries: Entries,
+    /// Appended records, new ones of kinds whose records are appended.
+    pub(super) appended: Vec<Appended>,
+    /// Appended records that are removed.
+    pub(super) removed: BTreeSet<(Kind, String)>,
     /// The index keys that records get or lose.
     pub(super) index: IndexChanges,
     /// By how much the numbers of records with an index key change, by the sled keys of these
@@ -29,12 +34,29 @@ pub(super) struct Effect {
     pub(super) touched: Vec<(Kind, String)>,
 }
 
+/// A new record.
+#[derive(Debug)]
+pub(super) struct Appended {
+    pub(super) kind: Kind,
+    pub(super) id: String,
+    /// The bytes to store.
+    pub(super) stored: Vec<u8>,
+}
+
+/// What a commit is checked against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct State<'a> {
+    pub(super) tree: &'a sled::Tree,
+    /// The appended records that are not in entries yet.
+    pub(super) waiting: &'a Waiting,
+}
+
 impl Effect {
     /// Checks a commit against the state. Nothing else may write until the effect is applied. The
     /// `numbers` are looked up in the state where they are missing.
     pub(super) fn of(
         commit: &Commit,
-        state: &sled::Tree,
+        state: State<'_>,
         numbers: &Numbers,
     ) -> Result<Self, CommitError> {
         let mut effect = Self::default();
@@ -53,7 +75,7 @@ impl Effect {
                     }
                 }
                 Write::Require { kind, id, expect } => {
-                    let stored = state.get(layout::record(*kind, id)).map_err(StoreError::from)?;
+                    let stored = state.stored(*kind, id)?;
                     let old = stored.as_deref().map(|bytes| Stored::decode(*kind, id, bytes));
                     check(*kind, id, *expect, old.transpose()?.map(|old| old.version))?;
                 }
@@ -87,16 +109,17 @@ impl Effect {
         }
         for write in commit {
             if let Write::RequireNone { kind, key } = write {
-                effect.require_none(state, *kind, key)?;
+                effect.require_none(state.tree, *kind, key)?;
             }
         }
+        effect.remove_from_entries(state)?;
         Ok(effect)
     }
 
     /// Removes a record and its keys if the condition holds. Returns its version, if it existed.
     fn clear<'a>(
         &mut self,
-        state: &sled::Tree,
+        state: State<'_>,
         named: &mut BTreeSet<(Kind, &'a str)>,
         kind: Kind,
         id: &'a str,
@@ -106,9 +129,11 @@ impl Effect {
             return Err(CommitError::Conflict { kind, id: id.to_owned() });
         }
         let place = layout::record(kind, id);
-        let Some(bytes) = state.get(&place).map_err(StoreError::from)? else {
+        let Some(bytes) = state.stored(kind, id)? else {
             check(kind, id, expect, None)?;
-            self.entries.insert(place, Replaced::default());
+            if !kind.is_appended() {
+                self.entries.insert(place, Replaced::default());
+            }
             return Ok(None);
         };
         let old = Stored::decode(kind, id, &bytes)?;
@@ -117,12 +142,41 @@ impl Effect {
             self.count(key, -1);
             match layout::index_parts(key) {
                 Some((prefix, id)) => self.index.set(prefix, id, false),
-                None => drop(self.set(state, key.to_vec(), None)?),
+                None => drop(self.set(state.tree, key.to_vec(), None)?),
             }
         }
         let version = old.version;
-        self.entries.insert(place, Replaced { old: Some(bytes), new: None });
+        if kind.is_appended() {
+            self.removed.insert((kind, id.to_owned()));
+        } else {
+            self.entries.insert(place, Replaced { old: Some(bytes), new: None });
+        }
         Ok(Some(version))
+    }
+
+    /// Removes the appended records that are removed from their entries.
+    fn remove_from_entries(&mut self, state: State<'_>) -> Result<(), StoreError> {
+        let mut entries = BTreeMap::new();
+        for (kind, id) in &self.removed {
+            if let Some((place, value)) = appended::entry_of(state.tree, *kind, id.as_bytes())? {
+                entries.insert(place, (*kind, value));
+            }
+        }
+        for (place, (kind, value)) in entries {
+            let prefix = layout::records(kind.name());
+            let id = place.get(prefix.len()..).unwrap_or_default();
+            let is_left = |id: &[u8]| {
+                let id = String::from_utf8_lossy(id);
+                !self.removed.contains(&(kind, id.into_owned()))
+            };
+            let left = appended::records(id, &value).filter(|(id, _)| is_left(id));
+            if let Some((first, left)) = appended::entry(left) {
+                let place = [prefix.as_slice(), first].concat();
+                self.entries.entry(place).or_default().new = Some(left);
+            }
+            self.entries.entry(place.to_vec()).or_default().old = Some(value);
+        }
+        Ok(())
     }
 
     /// Sets the new value of an entry. Returns the one that it had so far.
@@ -137,7 +191,7 @@ impl Effect {
 
     fn put(
         &mut self,
-        state: &sled::Tree,
+        state: State<'_>,
         (kind, id): (Kind, &str),
         (version, doc): (u64, &[u8]),
         unique: &[Key],
@@ -147,7 +201,7 @@ impl Effect {
         let mut keys = Vec::with_capacity(unique.len() + index.len() + ordered.len());
         for key in unique {
             let place = layout::unique(kind, key);
-            let owner = self.set(state, place.clone(), Some(id.as_bytes().to_vec()))?;
+            let owner = self.set(state.tree, place.clone(), Some(id.as_bytes().to_vec()))?;
             if owner.is_some_and(|owner| owner != id.as_bytes()) {
                 return Err(CommitError::Taken { kind, field: key.name, value: key.value.clone() });
             }
@@ -161,12 +215,17 @@ impl Effect {
         }
         for key in ordered {
             let place = layout::ordered(kind, key, id);
-            self.set(state, place.clone(), Some(Vec::new()))?;
+            self.set(state.tree, place.clone(), Some(Vec::new()))?;
             keys.push(place);
         }
         let stored = Stored { version, doc, keys: keys.iter().map(Vec::as_slice).collect() };
-        // `clear` has read it; an appended one is new.
-        self.entries.entry(layout::record(kind, id)).or_default().new = Some(stored.encode());
+        let stored = stored.encode();
+        if kind.is_appended() {
+            self.appended.push(Appended { kind, id: id.to_owned(), stored });
+        } else {
+            // `clear` has read it; an appended one is new.
+            self.entries.entry(layout::record(kind, id)).or_default().new = Some(stored);
+        }
         Ok(())
     }
 
@@ -182,31 +241,35 @@ impl Effect {
     /// Adds the index keys of the appended records with these numbers, a batch that is full.
     fn index_batch(
         &mut self,
-        state: &sled::Tree,
+        state: State<'_>,
         kind: Kind,
         numbers: Range<u64>,
     ) -> Result<(), CommitError> {
-        let place = |number| layout::record(kind, &number_id(number));
-        let places = place(numbers.start)..place(numbers.end);
-        let Self { entries, index, .. } = self;
-        let mut add = |stored: &[u8]| -> Result<(), CommitError> {
-            for key in Stored::decode(kind, &number_id(numbers.start), stored)?.keys {
+        let (start, end) = (number_id(numbers.start), number_id(numbers.end));
+        let Self { removed, index, appended, .. } = self;
+        let mut add = |(id, stored): (&[u8], &[u8])| -> Result<(), CommitError> {
+            let id = layout::text(kind, id)?;
+            if id < &*start || id >= &*end || removed.contains(&(kind, id.to_owned())) {
+                return Ok(());
+            }
+            for key in Stored::decode(kind, id, stored)?.keys {
                 if let Some((prefix, id)) = layout::index_parts(key) {
                     index.set(prefix, id, true);
                 }
             }
             Ok(())
         };
-        for entry in state.range(places.clone()) {
-            let (place, stored) = entry.map_err(StoreError::from)?;
-            if !entries.contains_key(&*place) {
-                add(&stored)?;
-            }
+        let prefix = layout::records(kind.name());
+        for entry in
+            appended::entries_from(state.tree, kind, start.as_bytes()).map_err(StoreError::from)?
+        {
+            let (place, value) = entry.map_err(StoreError::from)?;
+            appended::records(place.get(prefix.len()..).unwrap_or_default(), &value)
+                .try_for_each(&mut add)?;
         }
-        for written in entries.range(places).filter_map(|(_, entry)| entry.new.as_deref()) {
-            add(written)?;
-        }
-        Ok(())
+        state.waiting.of(kind.name()).into_iter().try_for_each(&mut add)?;
+        let new = appended.iter().filter(|new| new.kind == kind);
+        new.map(|new| (new.id.as_bytes(), new.stored.as_slice())).try_for_each(&mut add)
     }
 
     fn require_none(&self, state: &sled::Tree, kind: Kind, key: &Key) -> Result<(), CommitError> {
@@ -218,13 +281,30 @@ impl Effect {
     }
 }
 
+impl State<'_> {
+    /// The stored bytes of a record.
+    fn stored(self, kind: Kind, id: &str) -> Result<Option<sled::IVec>, StoreError> {
+        let waiting = if kind.is_appended() { self.waiting.of(kind.name()) } else { Vec::new() };
+        let found = waiting.into_iter().find(|(its, _)| *its == id.as_bytes());
+        match found {
+            Some((_, stored)) => Ok(Some(stored.into())),
+            None => appended::stored(self.tree, kind, id).map_err(StoreError::from),
+        }
+    }
+
+    /// The last id of the kind.
+    fn last_id(self, kind: Kind) -> Result<Option<String>, StoreError> {
+        if let Some((id, _)) = self.waiting.of(kind.name()).last() {
+            return layout::text(kind, id).map(|id| Some(id.to_owned()));
+        }
+        let last = appended::last_id(self.tree, kind)?;
+        last.map(|id| layout::text(kind, &id).map(str::to_owned)).transpose()
+    }
+}
+
 /// The number after the largest one of the kind.
-fn next_number(state: &sled::Tree, kind: Kind) -> Result<u64, StoreError> {
-    let prefix = layout::records(kind.name());
-    let Some(last) = state.scan_prefix(&prefix).keys().next_back().transpose()? else {
-        return Ok(0);
-    };
-    let id = layout::text(kind, last.get(prefix.len()..).unwrap_or_default())?;
+fn next_number(state: State<'_>, kind: Kind) -> Result<u64, StoreError> {
+    let Some(id) = state.last_id(kind)? else { return Ok(0) };
     let number = id.parse::<u64>().ok().and_then(|number| number.checked_add(1));
     number.ok_or_else(|| no_number(kind, &id))
 }

@@ -4,17 +4,20 @@
 use sha2::{Digest as _, Sha256};
 
 use super::answered::Mark;
+use super::appended::Waiting;
 use super::digest::Digest;
-use super::layout::number;
+use super::layout::{number, push};
 use crate::StoreKey;
 
 /// The format that this version writes. Format 1 had no counts and no ordered keys, format 2 an entry
-/// for each index key of each record.
-pub(super) const FORMAT: u64 = 3;
+/// for each index key of each record, format 3 an entry for each appended record.
+pub(super) const FORMAT: u64 = 4;
 /// The sled key of the [`Head`].
 pub(super) const HEAD: &[u8] = b"h";
 /// The sled key of the [`Meta`].
 pub(super) const META: &[u8] = b"m";
+/// Room for most heads.
+const ROOM: usize = 8192;
 
 /// The state of the whole store, replaced by each commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(super) struct Head {
     pub(super) sequence: u64,
     /// The digest of all records, keys and counts.
     pub(super) digest: Digest,
+    /// The newest appended records.
+    pub(super) waiting: Waiting,
 }
 
 /// What commits do not change.
@@ -37,20 +42,31 @@ pub(super) struct Meta {
 impl Head {
     /// The bytes to store.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1024);
-        out.extend_from_slice(&self.sequence.to_be_bytes());
-        self.digest.encode(&mut out);
+        let mut out = self.state();
+        if self.waiting != Waiting::default() {
+            push(&mut out, b"");
+            self.waiting.encode(&mut out);
+        }
         out
     }
 
     /// The head from its stored bytes.
     pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        Some(Self { sequence: number(&mut bytes)?, digest: Digest::decode(bytes)? })
+        let (sequence, digest) = (number(&mut bytes)?, Digest::decode(&mut bytes)?);
+        Some(Self { sequence, digest, waiting: Waiting::decode(bytes)? })
     }
 
     /// Identifies this state.
     pub(super) fn mark(&self) -> Mark {
-        Mark { sequence: self.sequence, fingerprint: Sha256::digest(self.encode()).into() }
+        Mark { sequence: self.sequence, fingerprint: Sha256::digest(self.state()).into() }
+    }
+
+    /// The sequence number and the digest, which depends on all records, also those that wait.
+    fn state(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(ROOM);
+        out.extend_from_slice(&self.sequence.to_be_bytes());
+        self.digest.encode(&mut out);
+        out
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `h` | sequence number of the newest commit, digest of all entries below ([`super::head::Head`]) |
+//! | `h` | sequence number of the newest commit, digest of all entries below, newest appended records ([`super::head::Head`]) |
 //! | `m` | format version, id of the secret key ([`super::head::Meta`]) |
-//! | `r` kind, id | a record: version, document, its `u`, `i` and `o` keys |
+//! | `r` kind, id | a record: version, document, its `u`, `i` and `o` keys; or several appended ones ([`super::appended`]) |
 //! | `u` kind, field, value | id of the record that has the unique key |
 //! | `i` kind, field, value, bound | ids of records with the index key, separated by NUL ([`super::blocks`]) |
 //! | `c` kind, field, value | number of records with the index key, unless they are appended |
@@ -15,7 +15,8 @@
 //! keys in a record end with its id. The value of an
 //! `o` entry has no length either, so that these are in order of their values. Numbers are
 //! big-endian. `c` and `o` entries came with format 2. Until format 3, there was an `i` entry for each
-//! key of each record, with the id in place of the bound and without a value.
+//! key of each record, with the id in place of the bound and without a value. Until format 4, there was
+//! an `r` entry for each appended record.
 
 use crate::{Key, Kind, StoreError};
 
@@ -122,9 +123,9 @@ impl<'a> Stored<'a> {
         Self::parse(bytes).ok_or_else(|| damaged(kind, id, "it is cut short"))
     }
 
-    /// The record from its stored bytes; `None` if they end too early.
+    /// The record from its stored bytes; `None` if they end too early, or are a block of records.
     pub(super) fn parse(mut bytes: &'a [u8]) -> Option<Self> {
-        let version = number(&mut bytes)?;
+        let version = number(&mut bytes).filter(|version| *version > 0)?;
         let doc = pull(&mut bytes)?;
         let mut keys = Vec::new();
         while !bytes.is_empty() {

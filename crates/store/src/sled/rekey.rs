@@ -3,9 +3,11 @@
 //! One sled batch replaces the id of the key, the digest of all records, and the records that depend
 //! on the key. After a crash, the store has either the old key or the new one.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::appended;
 use super::blocks::IndexChanges;
 use super::digest::Digest;
 use super::error::OpenError;
@@ -58,13 +60,32 @@ impl Rekeying {
     /// # Errors
     /// When a record cannot be read.
     pub fn records(&self, mut pass_on: impl FnMut(&str, &str, &[u8])) -> Result<(), StoreError> {
-        for entry in self.opened.database.scan_prefix(b"r") {
-            let (place, value) = entry?;
-            if let Some((kind, id, stored)) = record(&place, &value) {
-                pass_on(kind, id, stored.doc);
+        for entry in self.entries() {
+            let (place, value, _) = entry?;
+            let Some((kind, id)) = record(&place) else { continue };
+            for (id, bytes) in appended::records(id.as_bytes(), &value) {
+                if let (Ok(id), Some(stored)) = (str::from_utf8(id), Stored::parse(bytes)) {
+                    pass_on(kind, id, stored.doc);
+                }
             }
         }
         Ok(())
+    }
+
+    /// The places and values of all records, and whether they are new: those that wait in the head get
+    /// into entries.
+    fn entries(&self) -> impl Iterator<Item = Result<(sled::IVec, sled::IVec, bool), StoreError>> {
+        let mut waiting = self.opened.head.waiting.clone();
+        let kinds: Vec<_> = waiting.kinds().map(str::to_owned).collect();
+        let waiting: Vec<_> = kinds.iter().filter_map(|kind| waiting.take(kind)).collect();
+        let waiting =
+            waiting.into_iter().map(|(place, block)| Ok((place.into(), block.into(), true)));
+        let entries = self.opened.database.scan_prefix(b"r");
+        let entries = entries.map(|entry| {
+            let (place, value) = entry?;
+            Ok((place, value, false))
+        });
+        entries.chain(waiting)
     }
 
     /// Replaces the key by `new`. `change` decides what becomes of each record, and `appended` is
@@ -84,37 +105,52 @@ impl Rekeying {
         let mut index = IndexChanges::default();
         let mut next = 0;
         let database = &self.opened.database;
-        for entry in database.scan_prefix(b"r") {
-            let (place, value) = entry?;
-            let parsed = record(&place, &value);
-            if let Some((kind, id, _)) = &parsed
-                && *kind == appended.kind.name()
-            {
-                next = id.parse::<u64>().map_or(next, |number| number + 1);
-            }
-            let rekeyed = parsed
-                .as_ref()
-                .map_or(Rekeyed::Kept, |(kind, id, stored)| change(kind, id, stored.doc));
-            match (rekeyed, parsed) {
-                (Rekeyed::Replaced(doc), Some((_, _, stored))) => {
-                    let (version, keys) = (stored.version + 1, stored.keys);
-                    let value = Stored { version, doc: &doc, keys }.encode();
-                    digest.add(new, &place, &value);
-                    batch.insert(place, value);
+        for entry in self.entries() {
+            let (place, value, mut is_changed) = entry?;
+            let Some((kind, id)) = record(&place) else {
+                digest.add(new, &place, &value);
+                continue;
+            };
+            let mut left = Vec::new();
+            for (id, bytes) in appended::records(id.as_bytes(), &value) {
+                let id = str::from_utf8(id).unwrap_or_default();
+                if kind == appended.kind.name() {
+                    next = id.parse::<u64>().map_or(next, |number| number + 1);
                 }
-                (Rekeyed::Removed, Some((_, _, stored))) => {
-                    for count in stored.keys.iter().filter_map(|key| layout::count_of(key)) {
-                        *uncounted.entry(count).or_default() += 1;
+                let stored = Stored::parse(bytes);
+                let rekeyed = stored.as_ref().map(|stored| change(kind, id, stored.doc));
+                match (rekeyed, stored) {
+                    (Some(Rekeyed::Replaced(doc)), Some(stored)) => {
+                        let (version, keys) = (stored.version + 1, stored.keys);
+                        let bytes = Stored { version, doc: &doc, keys }.encode();
+                        left.push((id, Cow::Owned(bytes)));
+                        is_changed = true;
                     }
-                    for key in stored.keys {
-                        match layout::index_parts(key) {
-                            Some((prefix, id)) => index.set(prefix, id, false),
-                            None => drop(removed_keys.insert(key.to_vec())),
+                    (Some(Rekeyed::Removed), Some(stored)) => {
+                        for count in stored.keys.iter().filter_map(|key| layout::count_of(key)) {
+                            *uncounted.entry(count).or_default() += 1;
                         }
+                        for key in stored.keys {
+                            match layout::index_parts(key) {
+                                Some((prefix, id)) => index.set(prefix, id, false),
+                                None => drop(removed_keys.insert(key.to_vec())),
+                            }
+                        }
+                        is_changed = true;
                     }
-                    batch.remove(place);
+                    _ => left.push((id, Cow::Borrowed(bytes))),
                 }
-                _ => digest.add(new, &place, &value),
+            }
+            if !is_changed {
+                digest.add(new, &place, &value);
+                continue;
+            }
+            batch.remove(&*place);
+            let left = left.iter().map(|(id, bytes)| (id.as_bytes(), &**bytes));
+            if let Some((first, value)) = appended::entry(left) {
+                let place = [&*layout::records(kind), first].concat();
+                digest.add(new, &place, &value);
+                batch.insert(place, value);
             }
         }
         for entry in database.scan_prefix(b"c") {
@@ -151,7 +187,8 @@ impl Rekeying {
             }
         }
         put(blocks, new, &mut digest, &mut batch);
-        let head = Head { sequence: self.opened.head.sequence + 1, digest };
+        let sequence = self.opened.head.sequence + 1;
+        let head = Head { sequence, digest, ..Head::default() };
         batch.insert(META, Meta::of(new).encode());
         batch.insert(HEAD, head.encode());
         if let Err(error) = database.write(batch) {
@@ -188,8 +225,8 @@ fn put(blocks: Entries, key: &StoreKey, digest: &mut Digest, batch: &mut sled::B
     }
 }
 
-/// The kind, the id and the content of a record; `None` for what was never written.
-fn record<'a>(place: &'a [u8], value: &'a [u8]) -> Option<(&'a str, &'a str, Stored<'a>)> {
+/// The kind of the records at a place, and the id of the first; `None` for what was never written.
+fn record(place: &[u8]) -> Option<(&str, &str)> {
     let Some(Entry::Record { kind, id }) = Entry::parse(place) else { return None };
-    Some((kind, str::from_utf8(id).ok()?, Stored::parse(value)?))
+    Some((kind, str::from_utf8(id).ok()?))
 }

@@ -10,7 +10,8 @@ use std::ops::Bound;
 use std::path::Path;
 
 use super::answered::AnsweredFile;
-use super::blocks::{self, IndexChanges};
+use super::appended;
+use super::blocks::{self, IndexChanges, batch_of, is_number};
 use super::error::OpenError;
 use super::folder::{self, Folder};
 use super::head::{FORMAT, HEAD, Head, META, Meta};
@@ -19,7 +20,6 @@ use super::log::Log;
 use super::log::node::{Content, RawNode};
 use super::log::table::PageTable;
 use super::opening::{self, Opened};
-use super::upgrade::is_number;
 use crate::{StoreError, StoreKey};
 
 /// Entries in one write to the new store.
@@ -41,7 +41,7 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     let answered = folder::last_answered(from).map_err(fault)?;
     let (source, mut missing) = Source::open(from).map_err(fault)?;
     let mut target = Target::create(to, key)?;
-    let (mut records, mut head, mut format) = (BTreeMap::new(), None, FORMAT);
+    let (mut head, mut format, mut appended) = (None, FORMAT, BTreeSet::new());
     source.entries(|place, value| {
         if place == HEAD {
             head = Head::decode(value);
@@ -49,21 +49,31 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
         if place == META {
             format = Meta::decode(value).map_or(format, |meta| meta.format);
         }
-        let Some(Entry::Record { kind, .. }) = Entry::parse(place) else { return Ok(()) };
-        match target.put(place, value)? {
-            Ok(()) => *records.entry(kind.to_owned()).or_default() += 1,
-            Err(why) => missing.push(format!("{}: {why}", describe(place))),
+        let Some(Entry::Record { kind, id }) = Entry::parse(place) else { return Ok(()) };
+        if appended::is_block(value) && !appended.contains(kind) {
+            appended.insert(kind.to_owned());
+        }
+        let prefix = layout::records(kind);
+        for (id, stored) in appended::records(id, value) {
+            missing.extend(target.put(&[&*prefix, id].concat(), stored)?);
         }
         Ok(())
     })?;
     target.write()?;
+    if let Some(head) = &head {
+        missing.extend(target.put_waiting(head)?);
+        appended.extend(head.waiting.kinds().map(str::to_owned));
+    }
+    for kind in &appended {
+        target.leave_unindexed(kind)?;
+    }
     missing.extend(missing_records(&source, &target)?);
     target.count()?;
     if let Some(head) = &head {
         let found = &target.head.digest;
         missing.extend(match format {
             FORMAT => head.digest.differences(found),
-            // The keys of other formats are stored differently.
+            // The index keys of other formats are stored differently.
             _ => head.digest.missing_records(found),
         });
     } else {
@@ -75,9 +85,10 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
             "the last readable commit is {last} of {answered}; later changes may be there in part"
         ));
     }
+    let records = std::mem::take(&mut target.records).into_iter().collect();
     // Later than anything that was answered, so that the new store can replace the old one.
     target.finish(last.max(answered) + 1)?;
-    Ok(Rescued { records: records.into_iter().collect(), missing })
+    Ok(Rescued { records, missing })
 }
 
 /// The damaged store.
@@ -207,6 +218,8 @@ struct Target {
     index: IndexChanges,
     /// The numbers of records with an index key.
     counts: BTreeMap<Vec<u8>, u64>,
+    /// The numbers of records, by kind.
+    records: BTreeMap<String, u64>,
 }
 
 impl Target {
@@ -218,8 +231,8 @@ impl Target {
         let opened = opening::create(to, key)?;
         let head = Head::default();
         let (batch, waiting, counts) = (sled::Batch::default(), BTreeSet::new(), BTreeMap::new());
-        let index = IndexChanges::default();
-        Ok(Self { opened, key: key.clone(), head, batch, waiting, index, counts })
+        let (index, records) = (IndexChanges::default(), BTreeMap::new());
+        Ok(Self { opened, key: key.clone(), head, batch, waiting, index, counts, records })
     }
 
     fn contains(&self, kind: &str, id: &str) -> Result<bool, StoreError> {
@@ -227,10 +240,25 @@ impl Target {
         Ok(self.opened.database.contains_key(place)?)
     }
 
-    /// Writes a record with its keys, unless another record has one of them.
-    fn put(&mut self, place: &[u8], value: &[u8]) -> Result<Result<(), String>, StoreError> {
-        let Some(Entry::Record { id, .. }) = Entry::parse(place) else {
-            return Ok(Err("it has no id".to_owned()));
+    /// Writes the appended records that are in the head of the damaged store. It may be an older one, so
+    /// that they are in blocks, too.
+    fn put_waiting(&mut self, head: &Head) -> Result<Vec<String>, StoreError> {
+        let mut missing = Vec::new();
+        for (place, stored) in head.waiting.entries() {
+            if !self.opened.database.contains_key(&place)? {
+                missing.extend(self.put(&place, stored)?);
+            }
+        }
+        self.write()?;
+        Ok(missing)
+    }
+
+    /// Writes a record with its keys, unless another record has one of them. Returns a line if it is
+    /// not written.
+    fn put(&mut self, place: &[u8], value: &[u8]) -> Result<Option<String>, StoreError> {
+        let refused = |why| Ok(Some(format!("{}: {why}", describe(place))));
+        let Some(Entry::Record { kind, id }) = Entry::parse(place) else {
+            return refused("it has no id");
         };
         // Changes of a page whose content is lost may come out under another key.
         let belongs = |stored: &Stored<'_>| {
@@ -238,11 +266,11 @@ impl Target {
             str::from_utf8(id).is_ok() && index.all(|key| key.ends_with(id))
         };
         let Some(stored) = Stored::parse(value).filter(belongs) else {
-            return Ok(Err("it is damaged".to_owned()));
+            return refused("it is damaged");
         };
         for key in stored.keys.iter().filter(|key| layout::index_parts(key).is_none()) {
             if self.waiting.contains(*key) || self.opened.database.contains_key(key)? {
-                return Ok(Err("another record has one of its keys".to_owned()));
+                return refused("another record has one of its keys");
             }
         }
         self.insert(place, value);
@@ -259,7 +287,8 @@ impl Target {
         if self.waiting.len() >= BATCH {
             self.write()?;
         }
-        Ok(Ok(()))
+        *self.records.entry(kind.to_owned()).or_default() += 1;
+        Ok(None)
     }
 
     fn insert(&mut self, place: &[u8], value: &[u8]) {
@@ -274,13 +303,40 @@ impl Target {
             if let Some(old) = block.old {
                 self.head.digest.remove(&self.key, &place, &old);
             }
-            if let Some(block) = block.new {
-                self.head.digest.add(&self.key, &place, &block);
-                self.batch.insert(place, block);
+            match block.new {
+                Some(block) => {
+                    self.head.digest.add(&self.key, &place, &block);
+                    self.batch.insert(place, block);
+                }
+                None => self.batch.remove(place),
             }
         }
         self.opened.database.apply_batch(std::mem::take(&mut self.batch))?;
         Ok(())
+    }
+
+    /// Takes the appended records whose batch is not full out of the blocks of ids, as the writer does
+    /// not put them there yet.
+    fn leave_unindexed(&mut self, kind: &str) -> Result<(), StoreError> {
+        let prefix = layout::records(kind);
+        let number = |place: &[u8]| {
+            let id = str::from_utf8(place.get(prefix.len()..)?).ok()?;
+            id.parse::<u64>().ok().filter(|_| is_number(id))
+        };
+        let records = self.opened.database.scan_prefix(&prefix).rev();
+        let mut start = None;
+        for entry in records {
+            let (place, value) = entry?;
+            let Some(number) = number(&place) else { break };
+            if number < *start.get_or_insert(batch_of(number.saturating_add(1))) {
+                break;
+            }
+            let keys = Stored::parse(&value).map(|stored| stored.keys).unwrap_or_default();
+            for (prefix, id) in keys.into_iter().filter_map(layout::index_parts) {
+                self.index.set(prefix, id, false);
+            }
+        }
+        self.write()
     }
 
     /// Writes the numbers of records with an index key.

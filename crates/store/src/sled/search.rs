@@ -208,8 +208,7 @@ impl Searching<'_> {
         id: &str,
         prefix: Option<&Key>,
     ) -> Result<Option<(Record, String)>, StoreError> {
-        let bytes = self.shared.read(self.shared.db.get(layout::record(self.kind, id)))?;
-        let Some(bytes) = bytes else { return Ok(None) };
+        let Some(bytes) = self.shared.stored(self.kind, id)? else { return Ok(None) };
         let stored = Stored::decode(self.kind, id, &bytes)?;
         if !self.conditions.hold(id, &stored.keys) {
             return Ok(None);

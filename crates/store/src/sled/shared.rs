@@ -1,10 +1,12 @@
 //! The state that readers and the writer share: the database, the change feed and the fault.
 
+use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use super::appended::{self, Waiting};
 use super::blocks::{Ids, IdsBackwards, Tail, batch_of};
 use super::database::Database;
 use super::head::{HEAD, Head};
@@ -36,14 +38,33 @@ impl Shared {
         id: &str,
         having: Option<&[u8]>,
     ) -> Result<Option<Record>, StoreError> {
-        let Some(bytes) = self.read(self.db.get(layout::record(kind, id)))? else {
-            return Ok(None);
-        };
+        let Some(bytes) = self.stored(kind, id)? else { return Ok(None) };
         let stored = Stored::decode(kind, id, &bytes)?;
         if having.is_some_and(|key| !stored.keys.contains(&key)) {
             return Ok(None);
         }
         Ok(Some(to_record(id, &stored)))
+    }
+
+    /// The stored bytes of a record.
+    pub(super) fn stored(&self, kind: Kind, id: &str) -> Result<Option<sled::IVec>, StoreError> {
+        let in_entry = || self.read(appended::stored(&self.db, kind, id));
+        let stored = in_entry()?;
+        if stored.is_some() || !kind.is_appended() {
+            return Ok(stored);
+        }
+        let waiting = self.waiting(kind)?;
+        match waiting.of(kind.name()).into_iter().find(|(its, _)| *its == id.as_bytes()) {
+            Some((_, stored)) => Ok(Some(stored.into())),
+            // It may have got into an entry between the two.
+            None => in_entry(),
+        }
+    }
+
+    /// The records of a kind that are not in entries yet.
+    fn waiting(&self, kind: Kind) -> Result<Waiting, StoreError> {
+        let head = if kind.is_appended() { self.read(self.db.get(HEAD))? } else { None };
+        Ok(head.and_then(|head| Head::decode(&head)).unwrap_or_default().waiting)
     }
 
     /// The number of records of a kind, or with an index key, if it is kept.
@@ -77,14 +98,45 @@ impl Shared {
                 None => self.with_key(kind, key, ids, limit),
             };
         }
-        let prefix = layout::records(kind.name());
-        let mut start = prefix.clone();
-        start.extend_from_slice(after.unwrap_or_default().as_bytes());
-        let entries = self.db.range(start.clone()..);
-        let entries = entries.skip_while(|entry| {
-            after.is_some() && entry.as_ref().is_ok_and(|(place, _)| *place == start)
-        });
-        self.records(kind, &prefix, entries, limit)
+        let mut records = Vec::new();
+        let from = after.map(|after| [after.as_bytes(), b"\0"].concat()).unwrap_or_default();
+        self.each_from(kind, &from, |id, stored| {
+            if records.len() == limit {
+                return Ok(ControlFlow::Break(()));
+            }
+            records.push(read(kind, id, stored)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(records)
+    }
+
+    /// Passes on the records of a kind from the id `from` on, in order, until told to break.
+    fn each_from(
+        &self,
+        kind: Kind,
+        from: &[u8],
+        mut pass_on: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        // Read first, so that each record is in it or in an entry, or in both.
+        let waiting = self.waiting(kind)?;
+        let waiting = waiting.of(kind.name());
+        let newest = waiting.first().map(|(id, _)| *id);
+        let prefix = layout::records(kind.name()).len();
+        for entry in self.read(appended::entries_from(&self.db, kind, from))? {
+            let (place, value) = self.read(entry)?;
+            for (id, stored) in appended::records(place.get(prefix..).unwrap_or_default(), &value) {
+                let is_next = id >= from && newest.is_none_or(|newest| id < newest);
+                if is_next && pass_on(id, stored)?.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        for (id, stored) in waiting.into_iter().filter(|(id, _)| *id >= from) {
+            if pass_on(id, stored)?.is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// The same from the last one to the first.
@@ -101,30 +153,27 @@ impl Shared {
             let ids = IdsBackwards::before(&self.db, prefix, tail, before.map(str::as_bytes));
             return self.with_key(kind, key, ids, limit);
         }
-        let prefix = layout::records(kind.name());
-        let mut end = prefix.clone();
-        match before {
-            Some(before) => end.extend_from_slice(before.as_bytes()),
-            // Ids are UTF-8, so no id has this byte.
-            None => end.push(u8::MAX),
-        }
-        self.records(kind, &prefix, self.db.range(prefix.clone()..end).rev(), limit)
-    }
-
-    /// The records of these entries, until one has another prefix.
-    fn records(
-        &self,
-        kind: Kind,
-        prefix: &[u8],
-        entries: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
-        limit: usize,
-    ) -> Result<Vec<Record>, StoreError> {
+        // Ids are UTF-8, so no id has this byte.
+        let end = before.map_or(&[u8::MAX][..], str::as_bytes);
+        let waiting = self.waiting(kind)?;
+        let waiting = waiting.of(kind.name());
         let mut records = Vec::new();
-        for entry in entries.take(limit) {
-            let (place, bytes) = self.read(entry)?;
-            let Some(id) = place.strip_prefix(prefix) else { break };
-            let id = layout::text(kind, id)?;
-            records.push(to_record(id, &Stored::decode(kind, id, &bytes)?));
+        for (id, stored) in waiting.iter().rev().filter(|(id, _)| *id < end).take(limit) {
+            records.push(read(kind, id, stored)?);
+        }
+        let end = waiting.first().map_or(end, |(first, _)| end.min(first));
+        let prefix = layout::records(kind.name());
+        let places = prefix.clone()..[prefix.as_slice(), end].concat();
+        for entry in self.db.range(places).rev() {
+            if records.len() == limit {
+                break;
+            }
+            let (place, value) = self.read(entry)?;
+            let id = place.get(prefix.len()..).unwrap_or_default();
+            let here = appended::records(id, &value).rev().filter(|(id, _)| *id < end);
+            for (id, stored) in here.take(limit - records.len()) {
+                records.push(read(kind, id, stored)?);
+            }
         }
         Ok(records)
     }
@@ -153,8 +202,12 @@ impl Shared {
     /// Counts the records of a kind, or those with an index key, by reading them or their ids.
     pub(super) fn counted(&self, kind: Kind, key: Option<&Key>) -> Result<u64, StoreError> {
         let Some(key) = key else {
-            let entries = self.db.scan_prefix(layout::records(kind.name()));
-            return entries.map(|entry| self.read(entry)).map(|entry| entry.map(|_| 1)).sum();
+            let mut count = 0;
+            self.each_from(kind, b"", |_, _| {
+                count += 1;
+                Ok(ControlFlow::Continue(()))
+            })?;
+            return Ok(count);
         };
         let ids = self.ids(kind, layout::indexed(kind, key))?;
         ids.map(|id| self.read(id)).map(|id| id.map(|_| 1)).sum()
@@ -171,22 +224,23 @@ impl Shared {
         if !kind.is_appended() {
             return Ok(None);
         }
-        let prefix = layout::records(kind.name());
-        let last = self.db.scan_prefix(&prefix).keys().next_back().transpose();
-        let Some(last) = self.read(last)? else { return Ok(None) };
-        let last = layout::text(kind, last.get(prefix.len()..).unwrap_or_default())?;
+        let waiting = self.waiting(kind)?;
+        let last = match waiting.of(kind.name()).last() {
+            Some((id, _)) => Some(id.to_vec()),
+            None => self.read(appended::last_id(&self.db, kind))?,
+        };
+        let Some(last) = last else { return Ok(None) };
         // One that is no number is damaged, and found when it is read.
-        let Ok(last) = last.parse::<u64>() else { return Ok(None) };
+        let Ok(last) = layout::text(kind, &last)?.parse::<u64>() else { return Ok(None) };
         let start = number_id(batch_of(last.saturating_add(1)));
         let mut ids = Vec::new();
-        for entry in self.db.range(layout::record(kind, &start)..) {
-            let (place, bytes) = self.read(entry)?;
-            let Some(id) = place.strip_prefix(prefix.as_slice()) else { break };
-            let stored = Stored::decode(kind, layout::text(kind, id)?, &bytes)?;
+        self.each_from(kind, start.as_bytes(), |id, stored| {
+            let stored = Stored::decode(kind, layout::text(kind, id)?, stored)?;
             if stored.keys.iter().any(|key| key.strip_suffix(id) == Some(indexed)) {
                 ids.push(id.to_vec());
             }
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(Some(Tail { start: start.into_bytes(), ids }))
     }
 
@@ -215,6 +269,12 @@ impl Shared {
         }
         self.recent.send_modify(|_| ());
     }
+}
+
+/// The record with these stored bytes.
+fn read(kind: Kind, id: &[u8], stored: &[u8]) -> Result<Record, StoreError> {
+    let id = layout::text(kind, id)?;
+    Ok(to_record(id, &Stored::decode(kind, id, stored)?))
 }
 
 pub(super) fn to_record(id: &str, stored: &Stored<'_>) -> Record {

@@ -15,8 +15,9 @@ use tokio::runtime::Runtime;
 use super::folder::Folder;
 use super::*;
 use crate::conformance::{conformance, kinds};
-use crate::{Change, Expect, Write, number_id};
+use crate::{Change, Expect, Write};
 
+mod appended;
 mod damage;
 mod lifecycle;
 
@@ -54,62 +55,6 @@ async fn sled_passes_the_conformance_suite() {
         Arc::new(open(&folder.path().join(name)).unwrap()) as Arc<dyn Store>
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn appended_records_are_found_in_full_batches_and_after_them() {
-    let folder = TempDir::new().unwrap();
-    let store = open(&place(&folder)).unwrap();
-    let keys = |number: u64| {
-        let keys = [("half", number % 2), ("tenth", number % 10), ("all", 0)];
-        keys.map(|(name, value)| Key::new(name, value.to_string())).to_vec()
-    };
-    let ids = |records: Vec<Record>| -> Vec<_> { records.into_iter().map(|r| r.id).collect() };
-    let mut written = 0;
-    for together in (1..=7).cycle().take(60) {
-        let entry = |number| Write::Append {
-            kind: kinds::ENTRY,
-            doc: Bytes::from_static(b"{}"),
-            index: keys(number),
-        };
-        store.commit((written..written + together).map(entry).collect()).await.unwrap();
-        written += together;
-        let from = number_id(written * 2 / 3);
-        for key in keys(written).iter().chain([&Key::new("half", "2")]) {
-            let expected: Vec<_> =
-                (0..written).filter(|number| keys(*number).contains(key)).map(number_id).collect();
-            let (after, before) = (
-                expected.iter().filter(|id| **id > from).cloned().collect::<Vec<_>>(),
-                expected.iter().rev().filter(|id| **id < from).cloned().collect::<Vec<_>>(),
-            );
-            let list = store.list(kinds::ENTRY, Some(key), None, usize::MAX).await.unwrap();
-            assert_eq!(ids(list), expected, "{written} {key:?}");
-            let list = store.list(kinds::ENTRY, Some(key), Some(&from), usize::MAX).await.unwrap();
-            assert_eq!(ids(list), after);
-            let list = store.list_back(kinds::ENTRY, Some(key), Some(&from), usize::MAX).await;
-            assert_eq!(ids(list.unwrap()), before);
-            let list = store.list_back(kinds::ENTRY, Some(key), None, usize::MAX).await.unwrap();
-            assert!(ids(list).iter().eq(expected.iter().rev()));
-            let count = store.count(kinds::ENTRY, Some(key)).await.unwrap();
-            assert_eq!(count, expected.len() as u64);
-            let both = Search { all: vec![key.clone(), Key::new("all", "0")], ..Search::default() };
-            let found = store.search(kinds::ENTRY, &both, usize::MAX - 1).await.unwrap();
-            assert!(found.records.iter().map(|(_, record)| &record.id).eq(&expected));
-        }
-    }
-    // The oldest are removed, as when they expire.
-    let remove = (0..written - 20).map(|number| Write::Delete {
-        kind: kinds::ENTRY,
-        id: number_id(number),
-        expect: Expect::Any,
-    });
-    store.commit(remove.collect()).await.unwrap();
-    let all = Key::new("all", "0");
-    assert_eq!(store.count(kinds::ENTRY, Some(&all)).await.unwrap(), 20);
-    drop(store);
-    fs::remove_file(place(&folder).join("closed")).unwrap();
-    let store = open(&place(&folder)).unwrap();
-    assert_eq!(store.count(kinds::ENTRY, Some(&all)).await.unwrap(), 20);
 }
 
 #[tokio::test]
@@ -363,6 +308,7 @@ fn write_until_killed(folder: &Path) -> ! {
                     put(kinds::GROUP, &lane.to_string(), &doc),
                     put(kinds::ORGANIZATION, &lane.to_string(), &doc),
                     put(kinds::END_USER, &id, &lane.to_string()),
+                    appended::entry(lane, number, appended::SIZE),
                 ];
                 store.commit(pairs).await.unwrap();
                 let line = format!("\nanswered {lane} {number}\n");
@@ -391,6 +337,9 @@ async fn written(store: &SledStore, lane: usize) -> u64 {
     let group = store.get(kinds::GROUP, &lane.to_string()).await.unwrap();
     let organization = store.get(kinds::ORGANIZATION, &lane.to_string()).await.unwrap();
     assert!(group == organization, "records overwritten together");
+    let entries = appended::docs_of(store, lane).await;
+    let expected = (1..).map(|number| appended::doc(lane, number, appended::SIZE));
+    assert!(entries.iter().eq(&expected.take(users.len()).collect::<Vec<_>>()), "and appended");
     let Some(group) = group else {
         assert!(users.is_empty(), "the overwritten pair is there");
         return 0;

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::answered::AnsweredFile;
-use super::effect::{Effect, Numbers};
+use super::effect::{Appended, Effect, Numbers, State};
 use super::flush::Flush;
 use super::head::{HEAD, Head};
-use super::layout::number;
+use super::layout::{self, number};
 use super::replaced::{Entries, Replaced};
 use super::shared::Shared;
 use crate::{Change, Commit, CommitError, Committed, StoreError, StoreKey};
@@ -103,7 +103,8 @@ impl Writer {
         changes: &mut Vec<Change>,
     ) -> Result<Committed, CommitError> {
         self.shared.ensure_running()?;
-        let effect = Effect::of(commit, &self.shared.db, &self.numbers);
+        let state = State { tree: &self.shared.db, waiting: &self.head.waiting };
+        let effect = Effect::of(commit, state, &self.numbers);
         if let Err(CommitError::Store(_)) = &effect {
             self.shared.db.skip_checksums();
         }
@@ -111,11 +112,26 @@ impl Writer {
         if effect.touched.is_empty() {
             return Ok(Committed { sequence: self.head.sequence, versions: Vec::new() });
         }
-        let Effect { mut entries, index, counts, next_numbers, versions, touched } = effect;
+        let Effect {
+            mut entries,
+            appended,
+            removed,
+            index,
+            counts,
+            next_numbers,
+            versions,
+            touched,
+        } = effect;
         entries.extend(self.counted(counts)?);
         entries.extend(self.shared.read(index.blocks(&self.shared.db))?);
-        let (mut head, mut batch) = (self.head.clone(), sled::Batch::default());
+        // If the batch fails, so does the store.
+        let (head, mut batch) = (&mut self.head, sled::Batch::default());
         head.sequence += 1;
+        for (kind, id) in removed {
+            if let Some(stored) = head.waiting.remove(kind.name(), id.as_bytes()) {
+                head.digest.remove(&self.key, &layout::record(kind, &id), &stored);
+            }
+        }
         for (place, Replaced { old, new }) in entries {
             if old.as_deref() == new.as_deref() {
                 continue;
@@ -131,6 +147,13 @@ impl Writer {
                 None => batch.remove(place),
             }
         }
+        for Appended { kind, id, stored } in appended {
+            head.digest.add(&self.key, &layout::record(kind, &id), &stored);
+            if let Some((place, block)) = head.waiting.push(kind.name(), id.as_bytes(), &stored) {
+                batch.insert(place, block);
+            }
+        }
+        let sequence = head.sequence;
         batch.insert(HEAD, head.encode());
         if let Err(error) = self.shared.db.apply_batch(batch) {
             // Sled may have applied a part of it.
@@ -138,8 +161,6 @@ impl Writer {
             self.shared.fail(&format!("cannot apply a commit: {error}"));
             return Err(error.into());
         }
-        let sequence = head.sequence;
-        self.head = head;
         // A removed record may have been the last one.
         self.numbers.retain(|kind, _| !touched.iter().any(|(touched, _)| touched == kind));
         self.numbers.extend(next_numbers);

@@ -82,32 +82,36 @@ fn random_changes_leave_the_ids_that_a_set_would_have() {
 
 #[test]
 fn ids_that_grow_fill_their_blocks() {
-    let (tree, prefix) = (database(), prefix("a"));
-    for number in 0..100 {
-        let mut changes = IndexChanges::default();
-        changes.set(&prefix, number_id(number).as_bytes(), true);
-        apply(&tree, &changes);
+    let appended: fn(u64) -> String = number_id;
+    for (id, size) in [(appended, BATCH as usize), (|number| format!("u{number:04}"), SIZE)] {
+        let (tree, prefix) = (database(), prefix("a"));
+        for number in 0..200 {
+            let mut changes = IndexChanges::default();
+            changes.set(&prefix, id(number).as_bytes(), true);
+            apply(&tree, &changes);
+        }
+        assert_eq!(tree.len(), 200_usize.div_ceil(size));
     }
-    assert_eq!(tree.len(), 100_usize.div_ceil(SIZE));
 }
 
 #[test]
 fn ids_are_found_while_blocks_are_divided() {
     let (tree, prefix) = (database(), prefix("a"));
+    let id = |number: u64| format!("u{number:04}");
     let mut changes = IndexChanges::default();
     for number in (0..64).step_by(4) {
-        changes.set(&prefix, number_id(number).as_bytes(), true);
+        changes.set(&prefix, id(number).as_bytes(), true);
     }
     apply(&tree, &changes);
     let mut reading = Ids::new(&tree, prefix.clone(), None).map(text);
     let mut found: Vec<_> = reading.by_ref().take(3).collect();
     let mut more = IndexChanges::default();
     for number in (0..64).filter(|number| number % 4 != 0) {
-        more.set(&prefix, number_id(number).as_bytes(), true);
+        more.set(&prefix, id(number).as_bytes(), true);
     }
     apply(&tree, &more);
     found.extend(reading);
-    let older = (0..64).step_by(4).map(number_id);
+    let older = (0..64).step_by(4).map(id);
     assert!(older.into_iter().all(|id| found.contains(&id)), "{found:?}");
     assert!(found.is_sorted_by(|a, b| a < b), "each once: {found:?}");
 }

@@ -49,9 +49,19 @@ fn lay_out(root: &Path, files: &Files) {
     }
 }
 
+/// All entries, with one for each appended record, in order.
 fn entries(store: &SledStore) -> Entries {
-    let entries = store.shared.db.iter().map(Result::unwrap);
-    entries.map(|(place, value)| (place.to_vec(), value.to_vec())).collect()
+    let db = &store.shared.db;
+    let (records, head) = lifecycle::single_records(db);
+    let others = db.iter().map(|entry| {
+        let (place, value) = entry.unwrap();
+        (place.to_vec(), value.to_vec())
+    });
+    let others = others.filter(|(place, _)| !place.starts_with(b"r") && place != head::HEAD);
+    let mut entries: Entries = others.chain(records).collect();
+    entries.push((head::HEAD.to_vec(), head.encode()));
+    entries.sort();
+    entries
 }
 
 fn user(number: u32) -> Write {
@@ -85,6 +95,10 @@ async fn fill(store: &SledStore) {
             .await
             .unwrap();
         store.commit((0..30).map(|number| user(round * 60 + number)).collect()).await.unwrap();
+        for number in 0..11 {
+            let number = u64::from(round) * 11 + number;
+            store.commit(vec![appended::entry(0, number, 500)]).await.unwrap();
+        }
         let (kind, id) = (kinds::USER, format!("u{:04}", round * 60 + 59));
         store.commit(vec![Write::Delete { kind, id, expect: Expect::Present }]).await.unwrap();
     }
@@ -100,6 +114,8 @@ impl Filled {
         let store = open(&place(&folder)).unwrap();
         store.commit(vec![put(kinds::GROUP, "late", "{}")]).await.unwrap();
         store.commit(vec![put(kinds::ORGANIZATION, "3", "{\"late\":1}")]).await.unwrap();
+        let [in_blocks, _, waiting] = appended::places(&store);
+        assert!(in_blocks > 0 && waiting > 0);
         let (entries, killed) = (entries(&store), files(folder.path()));
         drop(store);
         Self { closed: files(folder.path()), killed, entries }
