@@ -63,8 +63,15 @@ impl Shared {
 
     /// The records of a kind that are not in entries yet.
     fn waiting(&self, kind: Kind) -> Result<Waiting, StoreError> {
-        let head = if kind.is_appended() { self.read(self.db.get(HEAD))? } else { None };
-        Ok(head.and_then(|head| Head::decode(&head)).unwrap_or_default().waiting)
+        if !kind.is_appended() {
+            return Ok(Waiting::default());
+        }
+        let head = self.read(self.db.get(HEAD))?;
+        let head = head.as_deref().and_then(Head::decode).ok_or_else(|| {
+            self.db.skip_checksums();
+            StoreError::Unavailable("the newest records of the store cannot be read".to_owned())
+        })?;
+        Ok(head.waiting)
     }
 
     /// The number of records of a kind, or with an index key, if it is kept.

@@ -182,6 +182,21 @@ async fn appended_records_are_read_while_they_get_into_blocks() {
     writing.await.unwrap();
 }
 
+#[tokio::test]
+async fn i1_without_a_readable_head_no_record_is_taken_for_absent() {
+    let folder = TempDir::new().unwrap();
+    let store = twenty(&folder).await;
+    store.shared.db.insert(HEAD, b"damaged").unwrap();
+    let newest = store.get(kinds::ENTRY, &number_id(19)).await;
+    assert!(matches!(newest, Err(StoreError::Unavailable(_))), "{newest:?}");
+    let key = Key::new(LANE, "0");
+    for key in [None, Some(&key)] {
+        assert!(store.list(kinds::ENTRY, key, None, 9).await.is_err());
+        assert!(store.list_back(kinds::ENTRY, key, None, 9).await.is_err());
+    }
+    assert!(store.list(kinds::USER, None, None, 9).await.unwrap().is_empty());
+}
+
 /// Changes the store beside its own code, as damage that no checksum of sled's finds.
 fn tampered(change: impl FnOnce(&sled::Db, &mut Head)) -> Option<OpenError> {
     let folder = TempDir::new().unwrap();
