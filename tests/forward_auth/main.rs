@@ -32,6 +32,11 @@ async fn nginx_of_debian() {
 }
 
 #[tokio::test]
+async fn nginx_of_debian_with_http2() {
+    run::on_nginx_with_http2().await;
+}
+
+#[tokio::test]
 async fn nginx_current() {
     run::on_proxy(Kind::Nginx, proxy::CURRENT).await;
 }

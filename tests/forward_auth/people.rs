@@ -57,7 +57,7 @@ from = ["127.0.9.0/24"]
 "#;
 
 /// The fields that tell the portal who it is.
-const IDENTITY: [&str; 8] = [
+pub(crate) const IDENTITY: [&str; 8] = [
     "portcullis-user",
     "portcullis-organization",
     "portcullis-end-user",

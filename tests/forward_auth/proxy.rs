@@ -52,16 +52,16 @@ impl Kind {
         })
     }
 
-    /// Whether it takes HTTP/2 without TLS as the example configures it.
+    /// Whether it takes HTTP/2 without TLS, beside HTTP/1.1.
     pub(crate) fn speaks_http2(self) -> bool {
-        matches!(self, Self::HaProxy | Self::Envoy)
+        matches!(self, Self::Caddy | Self::HaProxy | Self::Envoy)
     }
 
     /// The example's text about the address at which it accepts connections, and one for another.
     fn listens(self, address: SocketAddr) -> (&'static str, String) {
         let (ip, port) = (address.ip(), address.port());
         match self {
-            Self::Nginx => ("listen 80;", format!("listen {address};")),
+            Self::Nginx => ("listen 80", format!("listen {address}")),
             Self::Caddy => (":80 {", format!(":{port} {{\n\tbind {ip}")),
             Self::HaProxy => ("bind :80", format!("bind {address}")),
             Self::Envoy => (
@@ -97,7 +97,7 @@ impl Kind {
                 command.args(["-e", "stderr", "-c", "nginx.conf", "-p"]).arg(folder);
             }
             Self::Caddy => {
-                write("Caddyfile", &format!("{{\n\tadmin off\n}}\n{text}"));
+                write("Caddyfile", &format!("{CADDY}{text}"));
                 command.args(["run", "--config", "Caddyfile"]);
             }
             Self::HaProxy => {
@@ -134,6 +134,9 @@ const NGINX: &str = "daemon off; master_process off; pid nginx.pid; error_log st
     fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n\
     include portal.conf;\n\
     }\n";
+
+/// What stands before the example in Caddy: no port for its administration, and HTTP/2 without TLS.
+const CADDY: &str = "{\n\tadmin off\n\tservers {\n\t\tprotocols h1 h2 h2c\n\t}\n}\n";
 
 impl Proxy {
     /// Starts one with this configuration, in which the addresses of the example stand for those of

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::case::{self, Case, State, What, Written};
 use crate::client::{self, Got};
 use crate::people;
-use crate::proxy::{Edition, Kind, Proxy};
+use crate::proxy::{DEBIAN, Edition, Kind, Proxy};
 use crate::support::browser::Browser;
 use crate::support::upstream::folded;
 use crate::target::{Site, Target};
@@ -31,6 +31,18 @@ pub(crate) async fn on_proxy(kind: Kind, edition: Edition) {
     let proxy =
         Proxy::start(kind, edition, &kind.example(), (gate.address, gate.upstream.address)).await;
     every_case(Target::ours(gate, site, proxy.address)).await;
+}
+
+/// The cases about HTTP/2 on nginx, which without TLS takes nothing else then.
+pub(crate) async fn on_nginx_with_http2() {
+    let gate = people::gate().await;
+    let mut site = people::site(&gate, "Nginx, Debian's, HTTP/2").await;
+    site.http2 = true;
+    let text = Kind::Nginx.example().replace("listen 80;", "listen 80 http2;");
+    let addresses = (gate.address, gate.upstream.address);
+    let proxy = Proxy::start(Kind::Nginx, DEBIAN, &text, addresses).await;
+    let cases = case::all().into_iter().filter(|case| case.written.http2).collect();
+    cases_on(Target::ours(gate, site, proxy.address), cases).await;
 }
 
 /// Every case on the client that speaks as Traefik does.
@@ -57,9 +69,13 @@ pub(crate) async fn on_target(file: &Path) {
 }
 
 async fn every_case(target: Target) {
+    cases_on(target, case::all()).await;
+}
+
+async fn cases_on(target: Target, cases: Vec<Case>) {
     let target = Arc::new(target);
     let mut rows = Vec::new();
-    for case in case::all() {
+    for case in cases {
         let outcome = match left_out(&target, &case) {
             Some(why) => Outcome::Left(why),
             None => in_its_state(&target, &case).await,

@@ -1,9 +1,10 @@
 //! Proxies that are configured halfway: the example with one mistake. The contract refuses what they
-//! ask, and nothing reaches the portal.
+//! ask, and nothing reaches the portal; the mistakes that it cannot see are in docs/forward-auth.md.
 
+use crate::case::{By, Written};
 use crate::client;
 use crate::people;
-use crate::proxy::{CURRENT, DEBIAN, Edition, Kind, Proxy};
+use crate::proxy::{CURRENT, DEBIAN, Edition, Kind, Proxy, example};
 use crate::support::gate::TestGate;
 use crate::target::{Site, Target};
 
@@ -104,4 +105,93 @@ async fn envoy_configured_halfway_is_refused() {
         },
     ];
     are_refused(Kind::Envoy, CURRENT, &mistakes).await;
+}
+
+/// Mistakes that only make a proxy useless: nothing reaches the portal that should.
+#[tokio::test]
+async fn proxies_that_lack_a_setting_are_closed() {
+    let limit = "client_max_body_size 0;         # otherwise";
+    let all = "allowed_headers: { patterns: [{ safe_regex: { regex: \".*\" } }] }";
+    for (kind, edition, (from, to), (method, body), status) in [
+        (Kind::Nginx, DEBIAN, (limit, "client_max_body_size 1m; #"), ("POST", Some(5 << 20)), 500),
+        (Kind::Envoy, CURRENT, (all, ""), ("GET", None), 401),
+    ] {
+        for (to, status) in [(from, 200), (to, status)] {
+            let gate = people::gate().await;
+            let site = people::site(&gate, "lacking").await;
+            let text = kind.example();
+            assert!(text.contains(from), "{kind:?}: `{from}` is not in the example");
+            let addresses = (gate.address, gate.upstream.address);
+            let proxy = Proxy::start(kind, edition, &text.replace(from, to), addresses).await;
+            let target = Target::ours(gate, site, proxy.address);
+            let mut written = Written::default();
+            (written.by, written.body) = (Some(By::Script), body);
+            let fields = client::fields(&written, &[&target.site.sessions["anna"]], None);
+            let got = client::send(&target, &written, (method, "/closed/a"), &fields).await;
+            assert_eq!(got.status, status, "{kind:?} with `{to}`");
+            assert_eq!(target.portal().seen().len(), usize::from(status == 200), "{kind:?}");
+        }
+    }
+}
+
+/// What docs/forward-auth.md says about this mistake: the contract cannot see it.
+#[tokio::test]
+async fn envoy_that_allows_on_failure_is_open() {
+    for (mistake, is_open) in
+        [("failure_mode_allow: false", false), ("failure_mode_allow: true", true)]
+    {
+        let gate = people::gate().await;
+        let text = Kind::Envoy.example().replace("failure_mode_allow: false", mistake);
+        let addresses = (gate.address, gate.upstream.address);
+        let proxy = Proxy::start(Kind::Envoy, CURRENT, &text, addresses).await;
+        gate.terminate();
+        gate.exited().await;
+        let target = Target::ours(gate, Site::named("open"), proxy.address);
+        let got = client::get(&target, "/closed/a", &[]).await;
+        assert_eq!(got.status, if is_open { 200 } else { 503 }, "{mistake}");
+        assert_eq!(target.portal().seen().len(), usize::from(is_open), "{mistake}");
+    }
+}
+
+#[tokio::test]
+async fn haproxy_without_the_check_of_the_variable_is_open() {
+    let check = "http-request deny deny_status 503";
+    for (text, is_open) in [(check, false), ("http-request deny deny_status 503 if FALSE #", true)]
+    {
+        let gate = people::gate().await;
+        let text = Kind::HaProxy.example().replace(check, text);
+        let addresses = (gate.address, gate.upstream.address);
+        let proxy = Proxy::start(Kind::HaProxy, DEBIAN, &text, addresses).await;
+        gate.terminate();
+        gate.exited().await;
+        let target = Target::ours(gate, Site::named("open"), proxy.address);
+        let got = client::get(&target, "/closed/a", &[]).await;
+        assert_eq!(got.status, if is_open { 200 } else { 503 });
+        assert_eq!(target.portal().seen().len(), usize::from(is_open));
+    }
+}
+
+/// Proxies that set what they are told to set need every name.
+#[test]
+fn examples_name_every_field_of_an_answer() {
+    let gateway = example("gateway-api/route.yaml");
+    let (_, fields) = gateway.split_once("allowedResponseHeaders: [").expect("a list");
+    let fields = fields.split(']').next().unwrap().to_owned();
+    assert!(gateway.contains("path: /.portcullis/verify/envoy\n"));
+    assert!(gateway.contains("type: ExternalAuth") && gateway.contains("protocol: HTTP"));
+    for (text, cookie, authorization) in [
+        (Kind::Nginx.example(), "Cookie ", "Authorization "),
+        (
+            Kind::Caddy.example(),
+            "Portcullis-Cookie>Cookie",
+            "Portcullis-Authorization>Authorization",
+        ),
+        (example("traefik/portal.yaml"), "- Cookie", "- Authorization"),
+        (fields, "cookie", "authorization"),
+    ] {
+        let text = text.to_ascii_lowercase();
+        for name in people::IDENTITY.into_iter().chain([cookie, authorization]) {
+            assert!(text.contains(&name.to_ascii_lowercase()), "{name} is not in {text}");
+        }
+    }
 }
