@@ -36,6 +36,7 @@ use self::policy_watch::{PolicySource, PolicyWatch, Stamp};
 use self::state::State;
 use crate::admin::{self, Access, AdminState};
 use crate::audit::AuditLog;
+use crate::authz::identity::Assertions;
 use crate::authz::{Authorizer, DecisionLog};
 use crate::clock;
 use crate::config::Settings;
@@ -108,7 +109,8 @@ impl Server {
         let upstreams = Arc::new(Upstreams::new(&settings.upstream));
         let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
         let known = (directory.clone(), sessions.clone(), state.feed.freshness());
-        let authorizer = Arc::new(Authorizer::new(settings, known));
+        let assertions = Assertions::new(settings, &key);
+        let authorizer = Arc::new(Authorizer::new(settings, known).asserting(assertions));
         let refused_requests = Arc::clone(authorizer.refused_requests());
         let trial_log = Arc::clone(authorizer.trial_log());
         let responder = Arc::new(Responder::new(

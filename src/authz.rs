@@ -75,7 +75,7 @@ pub use self::trial_log::TrialLog;
 pub use self::verdict::{Action, Objection, Outcome, Verdict};
 
 use self::authorization::Presented;
-use self::identity::Identity;
+use self::identity::Assertions;
 use self::method_override::NamedMethods;
 use self::refused_query::RefusedQuery;
 use self::reserved_headers::ReservedHeaders;
@@ -85,7 +85,7 @@ use crate::config::{FieldEncoding, FoundHost, ServedHost, ServedHosts, Settings}
 use crate::directory::{Directory, Snapshot};
 use crate::session::{Absence, SessionLookup, Sessions};
 use crate::web::cookie::OwnCookie;
-use crate::web::paths::RESERVED;
+use crate::web::paths::{self, RESERVED};
 use portcullis_policy::{
     AmbiguousOverride, BadRequest, BadTarget, Decision, MethodOverride, Permit, RequestFacts,
     SessionKind, Subject, decide,
@@ -114,6 +114,7 @@ pub struct Authorizer {
     user_encoding: FieldEncoding,
     refused_requests: Arc<RefusedRequests>,
     trial_log: Arc<TrialLog>,
+    assertions: Option<Assertions>,
 }
 
 /// Whether the client has done something in its session since the last check of an open connection.
@@ -149,7 +150,14 @@ impl Authorizer {
             refused_query: RefusedQuery::new(&settings.upstream.refuse_query),
             reserved_headers: Arc::new(ReservedHeaders::new(settings)),
             user_encoding: settings.identity.user_encoding,
+            assertions: None,
         }
+    }
+
+    /// The same, with assertions for the portal in the verdicts.
+    #[must_use]
+    pub fn asserting(self, assertions: Option<Assertions>) -> Self {
+        Self { assertions, ..self }
     }
 
     /// The served hosts.
@@ -256,7 +264,7 @@ impl Authorizer {
         snapshot: &'s Snapshot,
         now: Timestamp,
     ) -> Verdict<'s> {
-        let verdict = if let Some(presented) = Presented::of(headers) {
+        let mut verdict = if let Some(presented) = Presented::of(headers) {
             // Boxed because it is rare: otherwise each request's future would have room for it.
             Box::pin(self.by_token(request, presented, headers, snapshot, now)).await
         } else {
@@ -264,6 +272,11 @@ impl Authorizer {
             let sent = Sent { headers, by_browser: true };
             self.verdict(request, Some(sent), session, (snapshot, now)).await
         };
+        if let Some(assertions) = &self.assertions
+            && verdict.permit().is_some()
+        {
+            verdict.assertion = assertions.value(&verdict.session, now);
+        }
         if let Some(route) = verdict.outcome().route() {
             snapshot.hits().count(route, verdict.permit().is_some());
         }
@@ -350,7 +363,7 @@ impl Authorizer {
                 let subject = session.subject();
                 let (outcome, header_override) =
                     self.in_session(request, sent, subject, (snapshot, now));
-                Verdict { snapshot, session, outcome, header_override }
+                Verdict { snapshot, session, outcome, header_override, assertion: None }
             }
             Err(refused) => Verdict::without_session(snapshot, refused.into()),
         }
@@ -459,8 +472,11 @@ impl Authorizer {
     }
 }
 
-/// Steps 2 and 3.
+/// Steps 2 and 3. The portal's servers verify by the keys, whatever visitors are shown.
 fn before_session<'s>(request: &AccessRequest, snapshot: &'s Snapshot) -> Option<Outcome<'s>> {
+    if request.target.as_str() == paths::KEYS {
+        return Some(Outcome::OwnPage);
+    }
     if let Some(url) = snapshot.preferences().disabled_redirect_url.as_deref() {
         return Some(Outcome::PortalDisabled(url));
     }
@@ -473,15 +489,6 @@ fn before_session<'s>(request: &AccessRequest, snapshot: &'s Snapshot) -> Option
 /// Whether a method only reads (RFC 9110, 9.2.1), of those that browsers use for pages.
 fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
-}
-
-impl Verdict<'_> {
-    /// What the portal learns about the user of a request that is allowed.
-    #[must_use]
-    pub fn identity(&self) -> Option<Identity<'_>> {
-        let granted = self.permit()?.granted();
-        Identity::of(&self.session, granted)
-    }
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub use self::cookie_names::CookieNames;
 pub use self::credentials::{KEY_FILE, Passwords};
 pub use self::effective::{EffectiveSetting, EffectiveValue};
 pub use self::field_encoding::FieldEncoding;
-pub use self::identity::{BasicAccount, Disclosure, IdentitySettings, Placeholder};
+pub use self::identity::{BasicAccount, Disclosure, IdentityCookie, IdentitySettings, Placeholder};
 pub use self::ignored_variable::IgnoredVariable;
 pub use self::limits::{Limits, LinkLimits};
 pub use self::load::{Loaded, References};

@@ -15,6 +15,7 @@
 //! | [`key`] | the installation's secret key and the keys derived from it |
 //! | [`link`] | the tokens of secure links (R10) |
 //! | [`seal`] | encryption of secrets that must be read again |
+//! | [`signing`] | the keys that sign assertions for the portal, and their rotation |
 //! | [`totp`], [`recovery`] | the codes of second factors (R51) |
 //! | [`csrf`] | form tokens |
 //! | [`lockout`] | whether an account may be tried from an address now (I6) |
@@ -31,6 +32,7 @@ pub mod pem;
 pub mod recovery;
 pub mod seal;
 pub mod secret;
+pub mod signing;
 pub mod token;
 pub mod totp;
 mod typed;

@@ -20,6 +20,7 @@
 //! | `invitation/{token}` | a first password (R40) |
 //! | `password/forgot` | a request for a link to reset the password (R33) |
 //! | `password/reset/{token}` | another password |
+//! | `jwks.json` | the keys that verify assertions, for the portal |
 //! | `assets/{name}` | style sheet, script, logo and icon; those of the banner |
 //!
 //! Invariants:
@@ -47,6 +48,7 @@ mod choose_password;
 mod current_user;
 mod denial;
 mod forgot_password;
+mod keys;
 mod known_browser;
 mod mfa;
 mod notices;
@@ -84,6 +86,7 @@ use self::known_browser::KnownBrowsers;
 use self::pending_cookie::PendingCookie;
 use self::reset_queue::ResetQueue;
 use self::texts::{Catalogue, Texts};
+use crate::credential::signing::SigningKeys;
 use crate::directory::Directory;
 use crate::session::Sessions;
 use crate::web::brand::Brand;
@@ -119,6 +122,8 @@ struct PagesState {
     resets: ResetQueue,
     reset_lifetime: Duration,
     pending: PendingCookie,
+    /// The keys of assertions, if they are switched on.
+    keys: Option<SigningKeys>,
 }
 
 impl PagesState {

@@ -1,45 +1,49 @@
 //! What the portal learns about the user (I5).
 
-use data_encoding::BASE64;
-use http::header::{AUTHORIZATION, HeaderName};
+mod assertion;
+mod facts;
 
-use crate::config::{BasicAccount, FieldEncoding, IdentitySettings, Placeholder};
-use crate::directory::{Disclosed, FieldText};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+
+pub use self::assertion::Assertions;
+
+use self::facts::Facts;
+use crate::config::{FieldEncoding, IdentitySettings};
 use crate::session::SessionLookup;
-use portcullis_policy::{Catalogue, PermissionSet, SessionKind, Subject};
+use portcullis_policy::{Catalogue, PermissionSet};
 
 /// Bytes that the list of granted permissions usually needs at most.
 const USUAL_GRANTED: usize = 64;
 
-/// What the portal learns about the user of a request. A change of it ends what is open (I7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the portal learns about the user of a request. Two are equal if they state the same: then
+/// their assertions may differ, which are renewed. A change ends what is open (I7).
+#[derive(Debug, Clone, Copy)]
 pub struct Identity<'a> {
-    organization: &'a str,
-    group: &'a str,
-    login: Option<&'a str>,
-    /// The portal user's id, which never changes.
-    user: Option<&'a str>,
-    end_user: Option<&'a str>,
-    kind: SessionKind,
-    /// Who of the operator's staff it is.
-    actor: Option<&'a str>,
-    granted: PermissionSet,
-    disclosed: Option<&'a Disclosed>,
+    facts: Facts<'a>,
+    /// The signed assertion of the same, if the portal gets one.
+    assertion: Option<&'a HeaderValue>,
 }
+
+impl PartialEq for Identity<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.facts == other.facts
+    }
+}
+
+impl Eq for Identity<'_> {}
 
 impl<'a> Identity<'a> {
     /// The identity in a session to which a permit grants these permissions. `None` without a
     /// session, and for a subject without access to the portal (R8), on public routes too.
     #[must_use]
     pub fn of(session: &'a SessionLookup, granted: PermissionSet) -> Option<Self> {
-        let subject = session.subject()?;
-        if subject.has_no_access() {
-            return None;
-        }
-        let Subject { kind, organization, group, login, user, end_user, actor, .. } = subject;
-        let [login, user, end_user, actor] = [login, user, end_user, actor].map(Option::as_deref);
-        let (kind, disclosed) = (*kind, session.disclosed());
-        Some(Self { organization, group, login, user, end_user, kind, actor, granted, disclosed })
+        Some(Self { facts: Facts::of(session, granted)?, assertion: None })
+    }
+
+    /// The same with an assertion.
+    #[must_use]
+    pub fn asserted(self, assertion: Option<&'a HeaderValue>) -> Self {
+        Self { assertion, ..self }
     }
 
     /// Writes the identity headers, each with `set`. A text that its encoding cannot express is left
@@ -50,22 +54,22 @@ impl<'a> Identity<'a> {
         catalogue: &Catalogue,
         mut set: impl FnMut(&HeaderName, &[u8]),
     ) {
-        let names = &settings.names;
-        set(&names.organization, self.organization.as_bytes());
-        set(&names.group, self.group.as_bytes());
-        let encoded = self.disclosed.and_then(|texts| texts.login.as_deref());
+        let (names, facts) = (&settings.names, &self.facts);
+        set(&names.organization, facts.organization.as_bytes());
+        set(&names.group, facts.group.as_bytes());
+        let encoded = facts.disclosed.and_then(|texts| texts.login.as_deref());
         let login = match encoded {
             Some(encoded) => encoded.value(),
-            None => self.login.map(str::as_bytes),
+            None => facts.login.map(str::as_bytes),
         };
         if let Some(login) = login {
             set(&names.user, login);
         }
-        if let Some(end_user) = self.end_user {
+        if let Some(end_user) = facts.end_user {
             set(&names.end_user, end_user.as_bytes());
         }
-        set(&names.session_kind, self.kind.name_for_portal().as_bytes());
-        if let Some(actor) = self.actor {
+        set(&names.session_kind, facts.kind.name_for_portal().as_bytes());
+        if let Some(actor) = facts.actor {
             // As the login of a user, or in an encoding that expresses every name.
             let encoded = settings.user_encoding.encode(actor);
             if let Some(encoded) = encoded.or_else(|| FieldEncoding::Rfc8187.encode(actor)) {
@@ -73,7 +77,7 @@ impl<'a> Identity<'a> {
             }
         }
         let mut granted = String::with_capacity(USUAL_GRANTED);
-        for id in catalogue.ids(self.granted) {
+        for id in catalogue.ids(facts.granted) {
             if !granted.is_empty() {
                 granted.push(',');
             }
@@ -82,7 +86,7 @@ impl<'a> Identity<'a> {
         if !granted.is_empty() {
             set(&names.granted, granted.as_bytes());
         }
-        if let Some(texts) = self.disclosed {
+        if let Some(texts) = facts.disclosed {
             for (name, text) in [
                 (&names.email, &texts.email),
                 (&names.name, &texts.name),
@@ -96,42 +100,19 @@ impl<'a> Identity<'a> {
                 }
             }
         }
-        if let Some(account) = settings.basic.as_ref().and_then(|basic| self.account(basic)) {
+        if let Some(account) = settings.basic.as_ref().and_then(|basic| facts.account(basic)) {
             set(&AUTHORIZATION, account.as_bytes());
         }
+        if let (Some(settings), Some(assertion)) = (&settings.assertion, self.assertion) {
+            set(&settings.header, assertion.as_bytes());
+        }
     }
 
-    /// The `Authorization` header of the account (RFC 7617). `None` if something for a placeholder is
-    /// missing, or the name has a character that HTTP does not allow there.
-    fn account(&self, basic: &BasicAccount) -> Option<String> {
-        let value = |placeholder| self.value(placeholder);
-        let mut credentials = String::new();
-        basic.user.render(&mut credentials, value)?;
-        // A colon would end the name: a login `ada:x` would be the account `ada`.
-        if credentials.is_empty() || credentials.contains(':') {
-            return None;
-        }
-        credentials.push(':');
-        basic.password.render(&mut credentials, value)?;
-        if credentials.contains(char::is_control) {
-            return None;
-        }
-        let mut header = "Basic ".to_owned();
-        BASE64.encode_append(credentials.as_bytes(), &mut header);
-        Some(header)
-    }
-
-    fn value(&self, placeholder: Placeholder) -> Option<&'a str> {
-        let text = |of: fn(&Disclosed) -> Option<&FieldText>| self.disclosed.and_then(of);
-        match placeholder {
-            Placeholder::Login => self.login,
-            Placeholder::User => self.user,
-            Placeholder::EndUser => self.end_user,
-            Placeholder::Group => Some(self.group),
-            Placeholder::Organization => Some(self.organization),
-            Placeholder::Email => text(|texts| texts.email.as_deref()).map(FieldText::text),
-            Placeholder::Name => text(|texts| texts.name.as_deref()).map(FieldText::text),
-        }
+    /// The cookie of `identity.cookie`, as `name=value`. `None` without that setting, and if a value
+    /// for it is missing.
+    #[must_use]
+    pub fn cookie(&self, settings: &IdentitySettings) -> Option<String> {
+        settings.cookie.as_ref()?.pair(|placeholder| self.facts.value(placeholder))
     }
 }
 

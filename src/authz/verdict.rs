@@ -1,7 +1,8 @@
 //! The verdict on a request: what its caller does and records.
 
-use http::Method;
+use http::{HeaderValue, Method};
 
+use super::identity::Identity;
 use super::question::{AccessRequest, HeaderOverride};
 use super::refusal::Refusal;
 use super::token_refusal::TokenRefusal;
@@ -20,6 +21,8 @@ pub struct Verdict<'s> {
     pub(super) outcome: Outcome<'s>,
     /// On the heap, because few requests have one.
     pub(super) header_override: Option<Box<HeaderOverride>>,
+    /// The assertion for the portal, if it gets one.
+    pub(super) assertion: Option<HeaderValue>,
 }
 
 /// What is decided.
@@ -72,7 +75,7 @@ pub enum Objection {
 impl<'s> Verdict<'s> {
     pub(super) fn without_session(snapshot: &'s Snapshot, outcome: Outcome<'s>) -> Self {
         let session = SessionLookup::Missing(Absence::NoCookie);
-        Self { snapshot, session, outcome, header_override: None }
+        Self { snapshot, session, outcome, header_override: None, assertion: None }
     }
 
     /// What is decided.
@@ -129,6 +132,13 @@ impl<'s> Verdict<'s> {
             Outcome::Decided(Decision::Allow(permit)) => Some(permit),
             _ => None,
         }
+    }
+
+    /// What the portal learns about the user of a request that is allowed.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity<'_>> {
+        let identity = Identity::of(&self.session, self.permit()?.granted())?;
+        Some(identity.asserted(self.assertion.as_ref()))
     }
 
     /// What to do with the request.

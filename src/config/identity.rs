@@ -1,6 +1,8 @@
 //! `[identity]`: what the portal learns about the caller, and in which headers.
 
+mod assertion;
 mod basic;
+mod cookie;
 mod names;
 mod static_fields;
 mod template;
@@ -8,7 +10,9 @@ mod template;
 use http::HeaderName;
 use http::header::{AUTHORIZATION, HeaderValue};
 
+pub use self::assertion::AssertionSettings;
 pub use self::basic::BasicAccount;
+pub use self::cookie::IdentityCookie;
 pub use self::names::IdentityNames;
 pub use self::static_fields::StaticField;
 pub use self::template::Placeholder;
@@ -31,7 +35,12 @@ pub struct IdentitySettings {
     pub static_fields: Vec<StaticField>,
     /// `identity.basic`: the account for requests in a session.
     pub basic: Option<BasicAccount>,
-    /// With `identity.basic`, the static `Authorization` header: for requests without a session.
+    /// `identity.cookie`: a cookie for requests in a session.
+    pub cookie: Option<IdentityCookie>,
+    /// `identity.assertion`: a signed assertion for requests in a session.
+    pub assertion: Option<AssertionSettings>,
+    /// The static `Authorization` header, if requests in a session get another one: for requests
+    /// without a session.
     pub account: Option<HeaderValue>,
 }
 
@@ -53,14 +62,25 @@ pub struct Disclosure {
 
 impl IdentitySettings {
     pub(super) fn read(r: &mut Reader) -> Self {
-        let names = IdentityNames::read(r);
+        let assertion = AssertionSettings::read(r);
+        let names = IdentityNames::read(r, assertion.as_ref());
         let user_encoding = encoding(r, "user", true).unwrap_or_default();
         let mut static_fields = static_fields::read(r, &names);
         let basic = BasicAccount::read(r);
-        let account =
-            basic.as_ref().and_then(|_| static_fields::take_authorization(&mut static_fields));
-        let used = |placeholder| basic.as_ref().is_some_and(|basic| basic.uses(placeholder));
-        // For the account, the encoding does not matter.
+        let is_bearer = assertion.as_ref().is_some_and(AssertionSettings::is_bearer);
+        if is_bearer && basic.is_some() {
+            let message = "conflicts with `identity.basic`, which sends `Authorization` too";
+            r.problem("identity.assertion.header", message.to_owned());
+        }
+        let account = (is_bearer || basic.is_some())
+            .then(|| static_fields::take_authorization(&mut static_fields))
+            .flatten();
+        let cookie = IdentityCookie::read(r);
+        let used = |placeholder| {
+            basic.as_ref().is_some_and(|basic| basic.uses(placeholder))
+                || cookie.as_ref().is_some_and(|cookie| cookie.uses(placeholder))
+        };
+        // For the account and the cookie, the encoding does not matter.
         let email = used(Placeholder::Email).then_some(FieldEncoding::Utf8);
         let name = used(Placeholder::Name).then_some(FieldEncoding::Utf8);
         let disclosure = Disclosure {
@@ -70,13 +90,19 @@ impl IdentitySettings {
             group_name: encoding(r, "group_name", names.group_name.is_some()),
             organization_name: encoding(r, "organization_name", names.organization_name.is_some()),
         };
-        Self { names, user_encoding, disclosure, static_fields, basic, account }
+        Self { names, user_encoding, disclosure, static_fields, basic, cookie, assertion, account }
     }
 
     /// The names, besides those of [`IdentityNames`], that clients cannot send.
     pub fn further_names(&self) -> impl Iterator<Item = &HeaderName> {
         let fields = self.static_fields.iter().map(|(name, _)| name);
-        fields.chain(self.basic.as_ref().map(|_| &AUTHORIZATION))
+        fields.chain(self.sends_authorization().then_some(&AUTHORIZATION))
+    }
+
+    /// Whether requests in a session get an `Authorization` header that depends on the session.
+    #[must_use]
+    pub fn sends_authorization(&self) -> bool {
+        self.basic.is_some() || self.assertion.as_ref().is_some_and(AssertionSettings::is_bearer)
     }
 }
 

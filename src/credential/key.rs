@@ -43,6 +43,8 @@ pub enum Purpose {
     Import,
     /// The digest of the store's records (I13).
     Store,
+    /// The keys that sign assertions for the portal.
+    Assertion,
     /// The signatures of the audit log's checkpoints (I9). Derived from a key of its own.
     AuditCheckpoint,
 }
@@ -59,6 +61,7 @@ impl Purpose {
             Self::Mail => "portcullis v1 letter",
             Self::Import => "portcullis v1 import",
             Self::Store => "portcullis v1 store",
+            Self::Assertion => "portcullis v1 assertion",
             Self::AuditCheckpoint => "portcullis v1 audit checkpoint",
         }
     }

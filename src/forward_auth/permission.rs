@@ -89,10 +89,12 @@ impl Permissions {
         let account = self.identity.account.as_ref().filter(|_| identity.is_none()).cloned();
         let authorization = fields.remove(header::AUTHORIZATION).or(account);
         let clients = || sent.get(header::AUTHORIZATION).cloned();
-        // With `identity.basic` the field is ours, and a token of ours is not for the portal.
-        let is_ours = self.identity.basic.is_some() || verdict.is_by_token();
+        // With such a setting the field is ours, and a token of ours is not for the portal.
+        let is_ours = self.identity.sends_authorization() || verdict.is_by_token();
         let authorization = authorization.or_else(|| clients().filter(|_| !is_ours));
-        let cookies = headers::cookies(sent).unwrap_or_default();
+        let cookie = identity.as_ref().and_then(|identity| identity.cookie(&self.identity));
+        let cookies = headers::cookies(sent, self.identity.cookie.as_ref(), cookie);
+        let cookies = cookies.unwrap_or_default();
         match contract {
             Contract::Nginx | Contract::Answer => {
                 set(fields, &COOKIE, &cookies);

@@ -19,7 +19,7 @@ use super::pending_cookie::PendingCookie;
 use super::reset_queue::ResetQueue;
 use super::{
     Appearance, PageResult, PagesState, access_tokens, account, choose_password, forgot_password,
-    mfa, secure_link, sessions, sign_in, sign_out, view,
+    keys, mfa, secure_link, sessions, sign_in, sign_out, view,
 };
 use crate::config::Settings;
 use crate::credential::key::SecretKey;
@@ -84,6 +84,7 @@ impl Pages {
             resets: ResetQueue::new(),
             reset_lifetime: settings.passwords.reset_lifetime,
             pending: PendingCookie::new(key, https),
+            keys: settings.identity.assertion.as_ref().map(|assertion| assertion.keys(key)),
         });
         Self {
             router: router(Arc::clone(&state)),
@@ -133,6 +134,7 @@ fn router(state: Arc<PagesState>) -> Router {
         .route(paths::FORGOT_PASSWORD, get(forgot_password::show).post(forgot_password::submit))
         .route(&with_token(paths::PASSWORD_RESET), choose_password(Occasion::Reset))
         .route(&format!("{}{{name}}", paths::ASSETS), get(asset))
+        .route(paths::KEYS, get(keys::show))
         .fallback(async || RequestError::NoSuchPage)
         .method_not_allowed_fallback(async || RequestError::MethodNotAllowed)
         .with_state(state)

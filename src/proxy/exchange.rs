@@ -59,7 +59,7 @@ impl Gateway {
             self.note_in_trial(trial, &allowed, &response, received.now);
         }
         let watch = waiting.into_watch();
-        headers::strip_set_cookies(response.headers_mut());
+        headers::strip_set_cookies(response.headers_mut(), self.identity.cookie.as_ref());
         if !self.portal_cookies.is_empty() {
             Box::pin(self.note_portal_cookies(response.headers_mut(), &allowed, received.now))
                 .await;

@@ -69,7 +69,9 @@ impl Gateway {
                 Fate::Dropped(_) => dropped.push(name),
             }
         }
-        if let Some(cookies) = headers::cookies(fields) {
+        let identity = &context.identity;
+        let cookie = identity.as_ref().and_then(|identity| identity.cookie(&self.identity));
+        if let Some(cookies) = headers::cookies(fields, self.identity.cookie.as_ref(), cookie) {
             head.text(&header::COOKIE, &cookies);
         }
         if context.for_banner {
@@ -83,7 +85,7 @@ impl Gateway {
         for (name, value) in &self.identity.static_fields {
             head.field(name, value);
         }
-        match (&context.identity, &self.identity.account) {
+        match (identity, &self.identity.account) {
             (Some(identity), _) => {
                 let set = |name: &_, value: &_| head.text(name, value);
                 identity.write(&self.identity, context.catalogue, set);

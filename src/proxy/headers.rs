@@ -12,6 +12,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::authz::reserved_headers::{Family, ReservedHeaders};
 use crate::authz::trusted_proxies::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO};
+use crate::config::IdentityCookie;
 use crate::web::cookie;
 use portcullis_http1::RequestHead;
 use portcullis_http1::fields::{is_end_to_end, is_hop_by_hop, may_be_trailer};
@@ -122,15 +123,24 @@ impl Nominated {
     }
 }
 
-/// The cookies for the portal, without ours, as one line; `None` when no others are left. HTTP/2
-/// may split the cookies into several lines (RFC 9113, 8.2.3).
+/// The cookies for the portal as one line; `None` when there are none. Without ours, and with
+/// `identity.cookie` in place of what a portal may read as a cookie of that name. It comes first, where
+/// an open quote of the client's cannot reach. HTTP/2 may split the cookies into several lines
+/// (RFC 9113, 8.2.3).
 #[must_use]
-pub fn cookies(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let mut kept = Vec::new();
+pub fn cookies(
+    headers: &HeaderMap,
+    setting: Option<&IdentityCookie>,
+    identity: Option<String>,
+) -> Option<Vec<u8>> {
+    let mut kept = identity.map(String::into_bytes).unwrap_or_default();
+    let goes = |pair: &[u8]| {
+        cookie::is_own(pair) || setting.is_some_and(|setting| cookie::reads_as(pair, &setting.name))
+    };
     for line in headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes) {
         let (before, mut ours) = (kept.len(), false);
         for pair in cookie::pairs(line) {
-            if cookie::is_own(pair) { ours = true } else { keep(&mut kept, pair.trim_ascii_end()) }
+            if goes(pair) { ours = true } else { keep(&mut kept, pair.trim_ascii_end()) }
         }
         if !ours {
             // As it was sent, including its spacing.
@@ -148,9 +158,14 @@ fn keep(kept: &mut Vec<u8>, cookies: &[u8]) {
     kept.extend_from_slice(cookies);
 }
 
-/// Removes the `Set-Cookie` lines with which the portal would set one of our cookies.
-pub fn strip_set_cookies(headers: &mut HeaderMap) {
-    remove_set_cookies(headers, cookie::sets_own);
+/// Removes the `Set-Cookie` lines with which the portal would set one of our cookies, or that of
+/// `identity.cookie`.
+pub fn strip_set_cookies(headers: &mut HeaderMap, setting: Option<&IdentityCookie>) {
+    remove_set_cookies(headers, |line| {
+        let pair = line.split(|byte| *byte == b';').next().unwrap_or(line);
+        cookie::sets_own(line)
+            || setting.is_some_and(|setting| cookie::reads_as(pair, &setting.name))
+    });
 }
 
 /// Removes the `Set-Cookie` lines that `matches` accepts.

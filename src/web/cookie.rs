@@ -7,7 +7,9 @@
 
 use http::HeaderMap;
 use http::header::{self, HeaderValue};
+use percent_encoding::percent_decode;
 
+use crate::config::header_names::folded;
 use crate::credential::token::{PlainToken, TokenHash};
 
 /// How many segments of a path [`clear_all`] descends.
@@ -75,6 +77,22 @@ pub fn sets_own(line: &[u8]) -> bool {
 #[must_use]
 pub fn has_joined_own(line: &[u8]) -> bool {
     line.split(|byte| *byte == b',').skip(1).map(<[u8]>::trim_ascii_start).any(is_own)
+}
+
+/// Whether a portal may read a cookie, as `name=value`, as one of this name. PHP makes `_` of other
+/// characters and arrays of brackets, some programs decode names, and some end a cookie at a comma or
+/// a space. So names are compared by their letters and digits.
+#[must_use]
+pub fn reads_as(pair: &[u8], name: &str) -> bool {
+    let is_name = |given: &[u8]| folded(given).eq(folded(name.as_bytes()));
+    let reads = |part: &[u8]| {
+        let from = part.iter().position(|byte| *byte != b'=').unwrap_or_default();
+        let part = part.get(from..).unwrap_or_default();
+        let given = part.split(|byte| *byte == b'=').next().unwrap_or(part);
+        let before = given.split(|byte| *byte == b'[').next().unwrap_or(given);
+        is_name(given) || is_name(before) || is_name(&percent_decode(given).collect::<Vec<_>>())
+    };
+    reads(pair) || pair.split(|byte| matches!(byte, b',' | b' ' | b'\t')).any(reads)
 }
 
 /// The cookies of a `Cookie` line, each as `name=value` without the white space before it.
@@ -216,6 +234,33 @@ mod tests {
             }
         }
         assert!(!is_own(b"portcullis2=x"));
+    }
+
+    #[test]
+    fn every_spelling_of_a_name_is_read_as_it() {
+        for pair in [
+            "PORTAL_USER=x",
+            "portal_user=x",
+            "PORTAL.USER=x",
+            "PORTAL USER=x",
+            "PORTAL[USER=x",
+            "PORTAL_USER[a]=x",
+            "PORTAL%5FUSER=x",
+            "%50ORTAL_USER=x",
+            "$PORTAL_USER=x",
+            "=PORTAL_USER=x",
+            "PORTAL_USER",
+            "PORTAL_USER =x",
+            "a=b,PORTAL_USER=x",
+            "a=b, PORTAL_USER[]=x",
+            "a=b PORTAL_USER=x",
+            "a=\"b\tPORTAL_USER=x",
+        ] {
+            assert!(reads_as(pair.as_bytes(), "PORTAL_USER"), "{pair}");
+        }
+        for pair in ["PORTAL_USERS=x", "PORTAL=USER", "a=PORTAL_USER", "XPORTAL_USER=x", "", "="] {
+            assert!(!reads_as(pair.as_bytes(), "PORTAL_USER"), "{pair}");
+        }
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub const ANSWER: &str = "/.portcullis/answer";
 pub const VERIFY_FORWARD: &str = "/.portcullis/verify/forward";
 /// What Envoy asks about each request, whose target follows.
 pub const VERIFY_ENVOY: &str = "/.portcullis/verify/envoy/";
+/// The public keys of assertions, as a JWK Set.
+pub const KEYS: &str = "/.portcullis/jwks.json";
 
 /// The URL of a secure link; `public_url` has no slash at its end.
 #[must_use]
@@ -86,6 +88,7 @@ mod tests {
             ACCESS_TOKENS,
             FORGOT_PASSWORD,
             SECURE_LINK,
+            KEYS,
             VIEW,
             VIEW_STOP,
             INVITATION,

@@ -1,5 +1,6 @@
 //! Portal traffic: what is decided, what the portal is sent, and what clients get back.
 
+mod assertion;
 mod bodies;
 mod cross_origin;
 mod disclosure;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::config::Settings;
 use crate::credential::token::PlainToken;
+use portcullis_policy::{SessionKind, Subject};
 
 /// The account that is sent for a portal user with this login, or for a link.
 fn account(user: &str, password: &str, login: Option<&str>) -> Option<String> {
@@ -26,7 +27,7 @@ fn account(user: &str, password: &str, login: Option<&str>) -> Option<String> {
     let key = PlainToken::generate().hash();
     let session = SessionLookup::Found { key, subject, disclosed: None, staff: None };
     let identity = Identity::of(&session, PermissionSet::EMPTY).unwrap();
-    let header = identity.account(settings.identity.basic.as_ref().unwrap())?;
+    let header = identity.facts.account(settings.identity.basic.as_ref().unwrap())?;
     let credentials = BASE64.decode(header.strip_prefix("Basic ").unwrap().as_bytes()).unwrap();
     Some(String::from_utf8(credentials).unwrap())
 }

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use http::HeaderName;
 
+use super::assertion::{self, AssertionSettings};
 use crate::config::header_names::{folded_text, is_taken};
 use crate::config::reader::Reader;
 use crate::config::value::{FieldName, capitalised};
@@ -36,6 +37,8 @@ pub struct IdentityNames {
     pub group_name: Option<HeaderName>,
     /// `identity.organization_name`: the organization's name.
     pub organization_name: Option<HeaderName>,
+    /// `identity.assertion.header`: the signed assertion, unless it is sent as `Authorization`.
+    pub assertion: Option<HeaderName>,
 }
 
 /// Whether a header is sent, and under which name.
@@ -64,14 +67,15 @@ impl IdentityNames {
     pub fn all(&self) -> impl Iterator<Item = &HeaderName> {
         let Self { user, organization, end_user, group, granted, session_kind, .. } = self;
         let Self { actor, request_id, .. } = self;
-        let Self { email, name, group_name, organization_name, .. } = self;
-        let switched = [email, name, group_name, organization_name].into_iter().flatten();
+        let Self { email, name, group_name, organization_name, assertion, .. } = self;
+        let switched = [email, name, group_name, organization_name, assertion];
         [user, organization, end_user, group, granted, session_kind, actor, request_id]
             .into_iter()
-            .chain(switched)
+            .chain(switched.into_iter().flatten())
     }
 
-    pub(super) fn read(r: &mut Reader) -> Self {
+    pub(super) fn read(r: &mut Reader, assertion: Option<&AssertionSettings>) -> Self {
+        let assertion = assertion.filter(|assertion| !assertion.is_bearer());
         let mut names = Names { r, read: Vec::new() };
         Self {
             user: names.always("user", "portcullis-user"),
@@ -86,6 +90,9 @@ impl IdentityNames {
             name: names.switched("name", "portcullis-name"),
             group_name: names.switched("group_name", "portcullis-group-name"),
             organization_name: names.switched("organization_name", "portcullis-organization-name"),
+            assertion: assertion.map(|AssertionSettings { header, .. }| {
+                names.checked(assertion::HEADER_KEY, Some(header.clone()), assertion::HEADER)
+            }),
         }
     }
 }

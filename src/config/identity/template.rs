@@ -81,16 +81,33 @@ impl Template {
         })
     }
 
+    /// Whether each two placeholders have text between them with a character that is not one of
+    /// these, which are all that values may have.
+    pub(super) fn separates(&self, in_values: impl Fn(char) -> bool) -> bool {
+        let mut since_placeholder = None;
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => {
+                    let separates = text.expose().chars().any(|c| !in_values(c));
+                    since_placeholder = since_placeholder.map(|before| before || separates);
+                }
+                Part::Placeholder(_) if since_placeholder == Some(false) => return false,
+                Part::Placeholder(_) => since_placeholder = Some(false),
+            }
+        }
+        true
+    }
+
     /// Adds the text with the values in it. `None` if there is no value for a placeholder.
-    pub fn render<'a>(
+    pub fn render<T: AsRef<str>>(
         &self,
         to: &mut String,
-        value: impl Fn(Placeholder) -> Option<&'a str>,
+        value: impl Fn(Placeholder) -> Option<T>,
     ) -> Option<()> {
         for part in &self.0 {
             match part {
                 Part::Text(text) => to.push_str(text.expose()),
-                Part::Placeholder(placeholder) => to.push_str(value(*placeholder)?),
+                Part::Placeholder(placeholder) => to.push_str(value(*placeholder)?.as_ref()),
             }
         }
         Some(())
@@ -191,6 +208,25 @@ mod tests {
             error.ends_with("`{organization}`, and `{{` and `}}` are single braces"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn placeholders_are_separated_by_what_is_in_no_value() {
+        for (template, expected) in [
+            ("", true),
+            ("{login}", true),
+            ("x{login}", true),
+            ("{login}:{name}", true),
+            ("{login}a:b{name}", true),
+            ("{login}{name}", false),
+            ("{login}a{name}", false),
+            (":{login}{name}:", false),
+            ("{login}:{name}{user}", false),
+        ] {
+            let template_read: Template = template.parse().unwrap();
+            let separates = template_read.separates(|c| c.is_ascii_alphanumeric());
+            assert_eq!(separates, expected, "{template}");
+        }
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn connection_cannot_nominate_end_to_end_headers() {
 fn i4_only_our_cookies_are_removed() {
     let left = |lines: &[&str]| {
         let lines: Vec<_> = lines.iter().map(|line| ("cookie", *line)).collect();
-        cookies(&headers(&lines)).map(|left| String::from_utf8(left).unwrap())
+        cookies(&headers(&lines), None, None).map(|left| String::from_utf8(left).unwrap())
     };
     let as_it_was = "portcullis2=x;  odd;;spacing=1 ";
     for (lines, expected) in [
@@ -199,9 +199,59 @@ fn i4_the_portal_cannot_set_our_cookie() {
         ("set-cookie", "=nameless"),
         ("set-cookie", "portcullis"),
     ]);
-    strip_set_cookies(&mut fields);
+    strip_set_cookies(&mut fields, None);
     let left: Vec<_> = fields.get_all(header::SET_COOKIE).iter().collect();
     assert_eq!(left, ["PHPSESSID=1", "portcullis2=1", "=nameless"]);
+}
+
+/// The setting of a cookie `PORTAL_USER`.
+fn identity_cookie() -> IdentityCookie {
+    let text = "server.public_url = \"http://localhost\"\n\
+                upstream.servers = [\"http://127.0.0.1:1\"]\n\
+                identity.cookie = { name = \"PORTAL_USER\", value = \"{login}\" }\n";
+    let settings = Settings::parse(text, std::path::Path::new("test"), &<_>::default()).unwrap();
+    settings.identity.cookie.unwrap()
+}
+
+#[test]
+fn i5_identity_cookie_replaces_the_clients() {
+    let setting = identity_cookie();
+    for (lines, identity, expected) in [
+        (
+            &["a=1; PORTAL_USER=root; b=2"][..],
+            Some("PORTAL_USER=ann"),
+            Some("PORTAL_USER=ann; a=1; b=2"),
+        ),
+        (&["portal.user=root", "c=3"], Some("PORTAL_USER=ann"), Some("PORTAL_USER=ann; c=3")),
+        (&["a=\"open", "portcullis=x"], Some("PORTAL_USER=ann"), Some("PORTAL_USER=ann; a=\"open")),
+        (&["a=1,PORTAL_USER=root; b=2"], None, Some("b=2")),
+        (&["PORTAL_USER[]=root"], None, None),
+        (&[], Some("PORTAL_USER=ann"), Some("PORTAL_USER=ann")),
+        (&["a=1;  b=2"], None, Some("a=1;  b=2")),
+    ] {
+        let fields: Vec<_> = lines.iter().map(|line| ("cookie", *line)).collect();
+        let sent = cookies(&headers(&fields), Some(&setting), identity.map(str::to_owned));
+        let sent = sent.map(|sent| String::from_utf8(sent).unwrap());
+        assert_eq!(sent.as_deref(), expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn i5_the_portal_cannot_set_the_identity_cookie() {
+    let lines = [
+        ("set-cookie", "PORTAL_USER=root; Path=/"),
+        ("set-cookie", "portal.user=root"),
+        ("set-cookie", "=PORTAL_USER=root"),
+        ("set-cookie", "other=1; Path=/PORTAL_USER"),
+        ("set-cookie", "portcullis=planted"),
+    ];
+    let mut fields = headers(&lines);
+    strip_set_cookies(&mut fields, Some(&identity_cookie()));
+    let left: Vec<_> = fields.get_all(header::SET_COOKIE).iter().collect();
+    assert_eq!(left, ["other=1; Path=/PORTAL_USER"]);
+    let mut fields = headers(&lines);
+    strip_set_cookies(&mut fields, None);
+    assert_eq!(fields.get_all(header::SET_COOKIE).iter().count(), 4);
 }
 
 #[test]

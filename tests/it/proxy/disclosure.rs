@@ -378,3 +378,43 @@ async fn static_authorization_is_for_requests_without_account() {
     plain.get("/open/a").header("authorization", "Bearer mine").send().await;
     assert_eq!(plain.arrived().all("authorization"), ["Bearer mine"]);
 }
+
+#[tokio::test]
+async fn identity_cookie_follows_the_session() {
+    let gate = TestGate::builder()
+        .setting("identity.cookie.name", "\"PORTAL_USER\"")
+        .setting("identity.cookie.value", "\"{group}:{login}\"")
+        .start()
+        .await;
+    gate.upstream.answer_bytes(
+        "/mine/set",
+        "HTTP/1.1 204 No Content\r\nset-cookie: PORTAL_USER=root\r\nset-cookie: a=1\r\n\r\n",
+    );
+    let acme = gate.admin.organization("Acme").await;
+    let anna = gate.admin.user(&acme, "anna@acme.test", "admin").await;
+    let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
+    let forged = "PORTAL_USER=forged; lang=de; portal.user=forged";
+    let get = async |path: &str, session: bool| {
+        let call = gate.get(path).header("cookie", forged);
+        let call = if session { call.cookie(&cookie) } else { call };
+        assert_eq!(call.send().await.status, 200);
+        gate.arrived().one("cookie").map(str::to_owned)
+    };
+    let expected = "PORTAL_USER=admin:anna@acme.test; lang=de";
+    assert_eq!(get("/mine/a", true).await.as_deref(), Some(expected));
+    assert_eq!(get("/open/a", false).await.as_deref(), Some("lang=de"));
+    // The next request has the new group (I2), and nothing without access (R8).
+    let path = format!("/api/v1/users/{anna}");
+    gate.admin.patch(&path, json!({ "group": "limited" })).await.ok();
+    let limited = "PORTAL_USER=limited:anna@acme.test; lang=de";
+    assert_eq!(get("/mine/a", true).await.as_deref(), Some(limited));
+    let reply = gate.get("/mine/set").cookie(&cookie).send().await;
+    let set: Vec<_> = reply.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(set, ["a=1"]);
+    gate.arrived();
+    gate.admin.patch(&path, json!({ "group": "no-access" })).await.ok();
+    assert_eq!(get("/open/a", true).await.as_deref(), Some("lang=de"));
+    for text in [gate.records(), gate.log()] {
+        assert!(!text.contains("PORTAL_USER"), "{text}");
+    }
+}

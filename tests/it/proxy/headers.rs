@@ -40,6 +40,7 @@ async fn i5_client_identity_headers_are_removed_in_any_spelling() {
         "Portcullis-Group",
         "Portcullis-Granted",
         "Portcullis-Session-Kind",
+        "Portcullis-Assertion",
         "Portcullis-Request-Id",
         "Portcullis-Anything",
     ] {
