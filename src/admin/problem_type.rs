@@ -104,6 +104,8 @@ problem_types! {
         "too-many-jobs": "As many jobs wait as may wait.", "Wait for some of them, or cancel some.";
         "job-ended": "The job has ended and cannot be cancelled.", "Look at its report.";
         "last-owner": "No owner would be left.", "Make another account an owner first.";
+        "own-account": "It is the caller's own account.",
+            "Use `session/password` or `session/mfa`, with the present password and a code.";
         "mail-done": "The email is no longer waiting.", "Start again what it was sent for.";
     }
     PAYLOAD_TOO_LARGE {

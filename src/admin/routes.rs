@@ -265,9 +265,10 @@ pub(super) fn table() -> Table {
             op("administrators.delete", "Delete an administrator").refuses(&["last-owner"]))
         .route(Own, Gateway, PUT, "/api/v1/administrators/{id}/password", administrators::set_password,
             op("administrators.set_password", "Set the password of an administrator")
-                .refuses(&["busy"]))
+                .refuses(&["own-account", "busy"]))
         .route(Own, Gateway, POST, "/api/v1/administrators/{id}/mfa", administrators::reset_mfa,
-            op("administrators.reset_mfa", "Issue another second factor"))
+            op("administrators.reset_mfa", "Issue another second factor")
+                .refuses(&["own-account"]))
         .route(Own, Gateway, GET, "/api/v1/administrators/{id}/sessions", administrators::sessions,
             op("administrators.sessions", "List the sessions of an administrator"))
         .route(Own, Gateway, DELETE, "/api/v1/administrators/{id}/sessions", administrators::end_sessions,

@@ -293,6 +293,9 @@ pub enum Refusal {
         /// The administrator's login.
         login: String,
     },
+    /// Password and second factor of the own account are changed with the present ones.
+    #[error("this is your own account; use `session/password` or `session/mfa`")]
+    OwnAccount,
     /// The mail is completed, and the token that it contained was removed.
     #[error(
         "the email to `{to}` {state}{}",
@@ -380,6 +383,7 @@ impl Refusal {
             Self::TooManyJobs { .. } => "too-many-jobs",
             Self::JobEnded { .. } => "job-ended",
             Self::LastOwner { .. } => "last-owner",
+            Self::OwnAccount => "own-account",
             Self::MailCompleted { .. } => "mail-done",
         }
     }

@@ -16,8 +16,8 @@ use crate::directory::accounts::users::broken;
 use crate::directory::accounts::{name, patch};
 use crate::directory::error::{AttemptError, DirectoryError, Refusal, as_given};
 use crate::directory::records::{
-    AdminFactor, AdminSecret, AdminSession, Administrator, AdministratorId, Authority, Change,
-    Page, PageRequest, Rights, Role, Scope, StaffMember, Stored, kind, put, retry,
+    Actor, AdminFactor, AdminSecret, AdminSession, Administrator, AdministratorId, Authority,
+    Change, Page, PageRequest, Rights, Role, Scope, StaffMember, Stored, kind, put, retry,
 };
 use portcullis_store::{Expect, Write};
 
@@ -124,6 +124,15 @@ pub struct IssuedFactor {
 impl std::fmt::Debug for IssuedFactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("IssuedFactor(…)")
+    }
+}
+
+/// Refuses what an administrator does to the own account by the authority of an owner: a session alone
+/// would suffice for it. The own account is changed with the present password and a code.
+fn refuse_own(id: &AdministratorId, change: &Change) -> Result<(), DirectoryError> {
+    match &change.actor {
+        Actor::Administrator { id: own, .. } if own == id => Err(Refusal::OwnAccount.into()),
+        _ => Ok(()),
     }
 }
 
@@ -255,7 +264,8 @@ impl Administrators {
     /// Sets the password, and ends all sessions of the account.
     ///
     /// # Errors
-    /// When the actor may not (I10), there is no such administrator, or the password breaks a rule.
+    /// When the actor may not (I10), it is the actor's own account, there is no such administrator, or the
+    /// password breaks a rule.
     pub async fn set_password(
         &self,
         id: &AdministratorId,
@@ -263,6 +273,7 @@ impl Administrators {
         change: &Change,
     ) -> Result<AdministratorView, DirectoryError> {
         change.requires_over_gateway(Authority::Own)?;
+        refuse_own(id, change)?;
         let hashed: OnceCell<PasswordHash> = OnceCell::new();
         retry(|| async {
             let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
@@ -282,13 +293,14 @@ impl Administrators {
     /// Issues another second factor, and ends all sessions of the account.
     ///
     /// # Errors
-    /// When the actor may not (I10), or there is no such administrator.
+    /// When the actor may not (I10), it is the actor's own account, or there is no such administrator.
     pub async fn reset_second_factor(
         &self,
         id: &AdministratorId,
         change: &Change,
     ) -> Result<IssuedAdministrator, DirectoryError> {
         change.requires_over_gateway(Authority::Own)?;
+        refuse_own(id, change)?;
         retry(|| async {
             let stored = self.core.read().existing::<Administrator>(id, change.expected).await?;
             let mut doc = stored.doc.clone();
