@@ -12,7 +12,7 @@
 //! | [`pages`] | the table of pages: what each requires, its handler, its place in the navigation |
 //! | `table` | how a page is declared, and what is done before its handler runs |
 //! | [`client`], `refusal` | requests to the API, and its errors |
-//! | `visit`, `fields`, `who` | one request for a page, the fields of its form, who is signed in |
+//! | `visit`, `sent_form`, `fields`, `who` | one request for a page, its form and the fields of that, who is signed in |
 //! | `kit`, `texts`, `assets` | what all pages are made with: texts, style, script, pictures |
 //! | `frame`, `navigation`, `number` | what is around the content of each page |
 //! | `notice` | the page in place of one that cannot be shown |
@@ -57,6 +57,7 @@ mod preferences;
 mod refusal;
 mod rights;
 mod routes;
+mod sent_form;
 mod sessions;
 mod set_up;
 mod sign_in;

@@ -17,6 +17,8 @@ mod ui_explain;
 mod ui_gateway;
 mod ui_groups;
 mod ui_jobs;
+mod ui_kept_forms;
 mod ui_organizations;
+mod ui_requests;
 mod ui_roles;
 mod ui_users;

@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 
 use self::form::Form;
 use super::client::Write;
+use super::confirmation::CONFIRMED;
 use super::frame::Frame;
 use super::jobs;
 use super::jobs::preview::Preview;
@@ -40,6 +41,17 @@ struct PreviewPage<'a> {
     fields: Vec<(&'a str, &'a str)>,
 }
 
+/// What a button of the form does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// Shows the form: after a search, or on the way back.
+    Show,
+    /// Shows what it would do.
+    Preview,
+    /// Starts it, once that was shown.
+    Start,
+}
+
 pub(super) async fn show(visit: Visit) -> PageResult {
     let form = Form::read(&visit, &visit.query).await?;
     visit.show(&page(&visit, form, None))
@@ -47,26 +59,35 @@ pub(super) async fn show(visit: Visit) -> PageResult {
 
 pub(super) async fn act(visit: Visit) -> PageResult {
     let mut form = Form::read(&visit, &visit.form).await?;
-    let step = visit.form.get("do");
-    if form.is_empty() && ["start", "preview"].contains(&step) {
+    let asked = visit.chosen(&[
+        ("", Step::Show),
+        ("search", Step::Show),
+        ("edit", Step::Show),
+        ("preview", Step::Preview),
+        ("start", Step::Start),
+    ])?;
+    let step = match asked {
+        Step::Start if !visit.form.has(CONFIRMED) => Step::Preview,
+        step => step,
+    };
+    if form.is_empty() && step != Step::Show {
         form.organizations_problem = Some(visit.text().bulk.choose_some.to_string());
         return Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, form, None)));
     }
     let write = Write::new(Method::POST, API).with(&form.request());
     let refusal = match step {
-        "start" => match visit.client.write(write).await {
+        Step::Start => match visit.client.write(write).await {
             Ok(job) => {
                 let id = job.get("id").and_then(|id| id.as_str()).unwrap_or_default();
                 return visit.go(&jobs::address(id));
             }
             Err(refusal) => refusal,
         },
-        "preview" => match preview(&visit, &form, write).await {
+        Step::Preview => match preview(&visit, &form, write).await {
             Ok(preview) => return ask(&visit, preview),
             Err(refusal) => refusal,
         },
-        // A search, or the way back.
-        _ => return visit.show(&page(&visit, form, None)),
+        Step::Show => return visit.show(&page(&visit, form, None)),
     };
     if !refusal.is_about_the_form() {
         return Err(refusal.into());
@@ -84,7 +105,8 @@ async fn preview(visit: &Visit, form: &Form, write: Write<'_>) -> Result<Option<
 
 /// Says what would be done, and asks whether to start.
 fn ask(visit: &Visit, preview: Option<Preview>) -> PageResult {
-    let fields = visit.form.iter().filter(|(name, _)| ![TOKEN, "do", "q"].contains(name));
+    let left_out = [TOKEN, CONFIRMED, "do", "q"];
+    let fields = visit.form.iter().filter(|(name, _)| !left_out.contains(name));
     let text = visit.text();
     visit.show(&PreviewPage {
         frame: visit.frame(),

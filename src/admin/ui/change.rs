@@ -10,7 +10,7 @@ use super::confirmation::{self, CONFIRMED, Question};
 use super::frame::Frame;
 use super::refusal::Answer;
 use super::texts::People;
-use super::visit::{PageResult, TOKEN, Visit};
+use super::visit::{PageResult, Visit, is_secret};
 
 /// The field of a form that detaches the record from the file that manages it.
 const DETACH: &str = "detach";
@@ -78,7 +78,8 @@ fn or_detach(visit: &Visit, made: Answer<Value>, question: Question<'_>) -> Answ
     match made {
         Err(refusal) if refusal.kind == "managed" => {
             let fields = visit.form.iter();
-            let fields = fields.filter(|(name, _)| ![TOKEN, CONFIRMED, DETACH].contains(name));
+            let fields =
+                fields.filter(|(name, _)| ![CONFIRMED, DETACH].contains(name) && !is_secret(name));
             let fields = fields.collect();
             let (frame, text) = (visit.frame(), &visit.text().people);
             let page = visit.page(StatusCode::CONFLICT, &Managed { frame, text, question, fields });

@@ -95,6 +95,13 @@ impl Client {
         Self { api, headers, peer, is_unattended }
     }
 
+    /// The same with this cookie in place of the browser's.
+    pub(super) fn with_cookie(&self, cookie: HeaderValue) -> Self {
+        let mut client = self.clone();
+        client.headers.insert(header::COOKIE, cookie);
+        client
+    }
+
     /// The document at a path of the API, which may have a query.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
         let response = self.send(Write::new(Method::GET, path)).await?;

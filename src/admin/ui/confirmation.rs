@@ -14,7 +14,7 @@ use super::frame::Frame;
 use super::number::separated;
 use super::refusal::{Answer, Refusal};
 use super::texts::{Catalogue, Consequences as Words, PeopleAndPermission};
-use super::visit::{TOKEN, Visit};
+use super::visit::{Visit, is_secret};
 use crate::web::text::{Filled, Phrase};
 
 /// The field of a form that was confirmed.
@@ -245,7 +245,7 @@ pub(super) async fn tried(visit: &Visit, write: Write<'_>) -> Answer<Changes> {
 /// Asks whether to make a change. Confirming sends the same form again.
 pub(super) fn ask(visit: &Visit, question: Question<'_>, changes: &Changes) -> Response {
     let text = visit.text();
-    let fields = visit.form.iter().filter(|(name, _)| *name != TOKEN && *name != CONFIRMED);
+    let fields = visit.form.iter().filter(|(name, _)| *name != CONFIRMED && !is_secret(name));
     visit.page(
         StatusCode::OK,
         &Page {

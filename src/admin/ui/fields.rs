@@ -12,6 +12,17 @@ impl Fields {
         Self(form_urlencoded::parse(encoded).into_owned().collect())
     }
 
+    /// The same of what a visitor sends: `None` if it has more than `most` fields.
+    pub(super) fn within(encoded: &[u8], most: usize) -> Option<Self> {
+        let separators = encoded.iter().filter(|byte| **byte == b'&').count();
+        (separators < most).then(|| Self::parse(encoded))
+    }
+
+    /// Whether there is no field.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The value of a field without the space around it; empty without such a field.
     pub(super) fn get(&self, name: &str) -> &str {
         self.raw(name).trim()
@@ -84,6 +95,14 @@ mod tests {
         assert_eq!(form.set("p").into_iter().collect::<Vec<_>>(), ["a", "b"]);
         assert!(form.has("on") && !form.has("off"));
         assert_eq!(Fields::parse(form.encoded().as_bytes()), form);
+    }
+
+    #[test]
+    fn i12_a_form_with_too_many_fields_is_not_read() {
+        assert_eq!(Fields::within(b"a&a&a", 2), None);
+        assert_eq!(Fields::within(b"&&", 2), None);
+        assert_eq!(Fields::within(b"a&b=", 2), Some(Fields::parse(b"a=&b")));
+        assert!(Fields::within(b"", 2).unwrap().is_empty());
     }
 
     #[test]

@@ -95,6 +95,7 @@ pub(super) async fn show(visit: Visit) -> PageResult {
 }
 
 pub(super) async fn act(visit: Visit) -> PageResult {
+    let is_tried = visit.chosen(&[("try", true), ("start", false)])?;
     let mut form = Form::read(&visit).await?;
     let upload = visit.uploads.iter().find(|upload| upload.field == "file");
     let content = upload.map(|upload| upload.content.clone()).unwrap_or_default();
@@ -103,7 +104,6 @@ pub(super) async fn act(visit: Visit) -> PageResult {
         form.file_problem = Some(text.choose_file.to_string());
         return refused(&visit, &page(&visit, form, None));
     }
-    let is_tried = visit.form.get("do") != "start";
     if is_tried && is_too_large_to_try_out(&content) {
         form.file_problem = Some(text.too_many_rows.to_string());
         return refused(&visit, &page(&visit, form, None));

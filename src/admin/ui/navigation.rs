@@ -43,6 +43,8 @@ pub(super) struct Declared {
     pub(super) authority: Authority,
     pub(super) reach: Reach,
     pub(super) path: &'static str,
+    /// Whether its form has a file.
+    pub(super) takes_file: bool,
 }
 
 impl Declared {

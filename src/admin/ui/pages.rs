@@ -99,7 +99,7 @@ pub(super) fn table() -> Pages {
         .show(Manage, Organizations, "/bulk", bulk::show).entry(Section::People, |it| &it.navigation.bulk)
         .act(Manage, Organizations, "/bulk", bulk::act)
         .show(Read, Organizations, "/import", import::show)
-        .act(Manage, Organizations, "/import", import::act)
+        .upload(Manage, Organizations, "/import", import::act)
         .show(Read, Organizations, "/explain", explain::show).entry(Section::Access, |it| &it.navigation.explain)
         .show(Read, Organizations, "/explain/people", explain::people)
         .show(Read, Organizations, "/explain/organizations", explain::organizations)

@@ -97,14 +97,25 @@ pub(super) async fn show(visit: Visit) -> PageResult {
     visit.show(&page)
 }
 
-/// Saves the form, or what the first page sends: `do` is `disable` or `enable`.
+/// What a form does with the preferences: that of the page saves them, one of the first page enables
+/// or disables the portal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Save,
+    Enable,
+    Disable,
+}
+
+/// Saves the form, or what the first page sends.
 pub(super) async fn save(visit: Visit) -> PageResult {
     let form = &visit.form;
+    let buttons = [("", Act::Save), ("enable", Act::Enable), ("disable", Act::Disable)];
+    let act = visit.chosen(&buttons)?;
     let url = form.get(URL);
-    let patch = match form.get("do") {
-        "enable" => json!({ URL: null }),
-        "disable" => json!({ URL: url }),
-        _ => json!({
+    let patch = match act {
+        Act::Enable => json!({ URL: null }),
+        Act::Disable => json!({ URL: url }),
+        Act::Save => json!({
             "secure_with_password_if_portal_users_exist": form.has("secure"),
             "notify_impersonated": form.has("notify"),
             URL: (!url.is_empty()).then_some(url),
@@ -115,17 +126,17 @@ pub(super) async fn save(visit: Visit) -> PageResult {
     let saved = match confirmation::needed(&visit, write.clone()).await {
         Ok(Some(changes)) => {
             let text = visit.text();
-            let (title, action) = match form.get("do") {
-                "enable" => (&text.preferences.enable_question, &text.overview.enable),
-                "disable" => (&text.preferences.disable_question, &text.overview.disable),
-                _ => (&text.preferences.question, &text.action.save),
+            let (title, action) = match act {
+                Act::Enable => (&text.preferences.enable_question, &text.overview.enable),
+                Act::Disable => (&text.preferences.disable_question, &text.overview.disable),
+                Act::Save => (&text.preferences.question, &text.action.save),
             };
             let question = Question {
                 title: title.to_string(),
                 action: action.to_string(),
                 to: "",
                 back: &visit.path,
-                is_destructive: form.get("do") == "disable",
+                is_destructive: act == Act::Disable,
             };
             return Ok(confirmation::ask(&visit, question, &changes));
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -92,10 +92,18 @@ impl Refusal {
         refusal
     }
 
+    /// The error of a page that has no such method.
+    pub(super) fn method_not_allowed(method: &Method) -> Self {
+        let mut refusal = Self::of(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed");
+        refusal.0.detail = format!("this page does not support `{method}`");
+        refusal
+    }
+
     /// The error of a form that is too large, or does not arrive completely.
     pub(super) fn too_large() -> Self {
         let mut refusal = Self::of(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
-        "the form is too large, or incomplete".clone_into(&mut refusal.0.detail);
+        "the form is too large, has too many fields, or is incomplete"
+            .clone_into(&mut refusal.0.detail);
         refusal
     }
 

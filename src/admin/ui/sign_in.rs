@@ -5,22 +5,21 @@
 
 use askama::Template;
 use axum::response::Response;
-use http::{Method, StatusCode, Uri, header};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
 use serde::Serialize;
 
 use super::client::Write;
 use super::destination::{SIGN_IN, TO, local};
-use super::fields::{self, Fields};
+use super::fields;
 use super::frame::Frame;
+use super::kept_form::{self, Kept};
+use super::set_up;
 use super::visit::{Failure, PageResult, Visit};
-use super::{kept_form, set_up};
 use crate::web::response::{add_cookie, see_other};
+use crate::web::text::Text;
 
 /// The parameter with why a set-up of a second factor did not go on.
 const WHY: &str = "why";
-/// Before the names of the fields of a form that is kept.
-const KEPT: &str = "kept.";
-const KEPT_PATH: &str = "kept_path";
 
 /// What the API is asked with.
 #[derive(Serialize)]
@@ -38,8 +37,8 @@ struct Page<'a> {
     /// Whether the password was right and a code is to be given with it.
     asks_code: bool,
     problem: Option<String>,
-    /// Whether a form is kept until the visitor has signed in.
-    keeps_form: bool,
+    /// What becomes of a form whose session has ended.
+    of_form: Option<&'a Text>,
     /// What goes with the form.
     hidden: Vec<(String, String)>,
 }
@@ -63,23 +62,26 @@ pub(super) async fn show(visit: Visit) -> PageResult {
         login: "",
         asks_code: false,
         problem,
-        keeps_form: false,
+        of_form: None,
         hidden: vec![(TO.to_owned(), to)],
     })
 }
 
-/// The page in place of a form whose session has ended: it keeps what was typed.
-pub(super) fn keeping(visit: &Visit, form: &Fields) -> Response {
-    let mut hidden = vec![(KEPT_PATH.to_owned(), visit.path.clone())];
-    let form = kept_form::without_secrets(form);
-    hidden.extend(form.iter().map(|(name, value)| (format!("{KEPT}{name}"), value.to_owned())));
+/// The page in place of a form whose session has ended: it keeps what can be kept.
+pub(super) fn keeping(visit: &Visit, kept: &Kept) -> Response {
+    let text = &visit.text().sign_in;
+    let (of_form, hidden) = match kept {
+        Kept::Fields { .. } => (&text.keeps_form, kept.hidden(&visit.path)),
+        Kept::Nothing => (&text.loses_form, fields::Fields::default().with(TO, &*visit.path)),
+    };
+    let hidden = hidden.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let page = Page {
         frame: visit.frame(),
         login: "",
         asks_code: false,
         problem: None,
-        keeps_form: true,
-        hidden,
+        of_form: Some(of_form),
+        hidden: hidden.collect(),
     };
     visit.page(StatusCode::UNAUTHORIZED, &page)
 }
@@ -90,7 +92,10 @@ pub(super) async fn check(visit: Visit) -> PageResult {
     let credentials = Credentials { login, password, code: Some(code).filter(|it| !it.is_empty()) };
     let write = Write::new(Method::POST, "/api/v1/session").with(&credentials);
     let refusal = match visit.client.send(write).await {
-        Ok(opened) => return Ok(signed_in(&visit, &opened)),
+        Ok(opened) => {
+            let cookie = opened.headers().get(header::SET_COOKIE).cloned();
+            return signed_in(visit, cookie).await;
+        }
         Err(refusal) => refusal,
     };
     let text = &visit.text().sign_in;
@@ -107,14 +112,13 @@ pub(super) async fn check(visit: Visit) -> PageResult {
         _ if refusal.is_about_the_form() => Some(refusal.detail.clone()),
         _ => return Err(Failure::Api(refusal)),
     };
-    let is_kept = |name: &str| name == TO || name == KEPT_PATH || name.starts_with(KEPT);
-    let hidden = form.iter().filter(|(name, _)| is_kept(name));
+    let hidden = form.iter().filter(|(name, _)| *name == TO || kept_form::is_kept(name));
     let page = Page {
         frame: visit.frame(),
         login,
         asks_code,
         problem,
-        keeps_form: form.has(KEPT_PATH),
+        of_form: kept_form::keeps_one(form).then_some(&text.keeps_form),
         hidden: hidden.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
     };
     // A password manager offers to save a password only if the response is not an error.
@@ -122,20 +126,16 @@ pub(super) async fn check(visit: Visit) -> PageResult {
 }
 
 /// Continues where the visitor wanted to go, or with the form that was kept.
-fn signed_in(visit: &Visit, opened: &Response) -> Response {
-    let cookie = opened.headers().get(header::SET_COOKIE).cloned();
-    let form = &visit.form;
-    let mut response = match form.has(KEPT_PATH) {
-        false => see_other(local(form.get(TO))),
-        true => {
-            let kept =
-                form.iter().filter_map(|(name, value)| Some((name.strip_prefix(KEPT)?, value)));
-            let kept = kept.fold(Fields::default(), |all, (name, value)| all.with(name, value));
-            kept_form::page(visit, local(form.get(KEPT_PATH)), &kept)
+async fn signed_in(mut visit: Visit, cookie: Option<HeaderValue>) -> PageResult {
+    let mut response = match (kept_form::keeps_one(&visit.form), &cookie) {
+        (true, Some(line)) => {
+            visit.enter(line).await?;
+            kept_form::ask_kept(&visit, local(kept_form::path(&visit.form)))
         }
+        _ => see_other(local(visit.form.get(TO))),
     };
     add_cookie(&mut response, cookie);
-    response
+    Ok(response)
 }
 
 pub(super) async fn end(visit: Visit) -> PageResult {

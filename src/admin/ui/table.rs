@@ -8,8 +8,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest as _, Multipart, RawPathParams, Request, State};
+use axum::body::Body;
+use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use http::request::Parts;
@@ -18,15 +18,16 @@ use tower::ServiceExt as _;
 
 use super::client::Client;
 use super::fields::Fields;
+use super::kept_form::Kept;
 use super::kit::Ui;
 use super::navigation::{Declared, Entry, Section};
 use super::refusal::{Answer, Refusal};
+use super::sent_form::{self, Limits};
 use super::texts::AdminTexts;
-use super::visit::{Failure, PageResult, TOKEN, Upload, Visit};
+use super::visit::{Failure, PageResult, Visit};
 use super::who::Who;
 use super::{kept_form, notice, sign_in};
 use crate::admin::authority::{Authority, Reach};
-use crate::admin::request::LARGEST_FILE;
 use crate::clock;
 use crate::web::fetch_metadata::{ResponseKind, SEC_FETCH_SITE, only};
 use crate::web::peer::Peer;
@@ -40,8 +41,8 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'",
 );
 
-/// The largest form of a visitor who is not signed in, in bytes.
-const LARGEST_FORM: usize = 64 * 1024;
+/// The most parameters in the query of a page.
+const MOST_PARAMETERS: usize = 1_000;
 
 /// Says that a script has sent a request by itself, to show what has changed.
 const LIVE: &str = "portcullis-live";
@@ -75,7 +76,8 @@ impl Pages {
         H: Fn(Visit) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = PageResult> + Send,
     {
-        self.add(MethodFilter::GET, Declared { authority, reach, path }, handler)
+        let declared = Declared { authority, reach, path, takes_file: false };
+        self.add(MethodFilter::GET, declared, handler)
     }
 
     /// Declares what a form is sent to.
@@ -90,7 +92,24 @@ impl Pages {
         H: Fn(Visit) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = PageResult> + Send,
     {
-        self.add(MethodFilter::POST, Declared { authority, reach, path }, handler)
+        let declared = Declared { authority, reach, path, takes_file: false };
+        self.add(MethodFilter::POST, declared, handler)
+    }
+
+    /// Declares what a form with a file is sent to.
+    pub(super) fn upload<H, F>(
+        self,
+        authority: Authority,
+        reach: Reach,
+        path: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Fn(Visit) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = PageResult> + Send,
+    {
+        let declared = Declared { authority, reach, path, takes_file: true };
+        self.add(MethodFilter::POST, declared, handler)
     }
 
     /// Puts the page that was declared last into the navigation.
@@ -124,7 +143,7 @@ impl Pages {
 pub(super) fn router(pages: Pages, ui: Arc<Ui>, api: Router) -> Router {
     let Pages { router, entries, .. } = pages;
     let shared = Arc::new(Shared { ui, api, entries });
-    router.fallback(elsewhere).with_state(shared)
+    router.fallback(elsewhere).method_not_allowed_fallback(other_method).with_state(shared)
 }
 
 /// A path that is not a page's is the API's. A browser that navigates there gets a page in place of a
@@ -151,6 +170,15 @@ async fn elsewhere(State(shared): State<Arc<Shared>>, request: Request) -> Respo
     }
 }
 
+/// The page in place of one that has no such method.
+async fn other_method(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let mut visit = shared.visit(&parts, Vec::new());
+    visit.who = visit.client.get("/api/v1/session").await.ok();
+    let refusal = Refusal::method_not_allowed(&parts.method);
+    shared.protected(notice::failure(&visit, &Failure::Api(refusal)))
+}
+
 impl Shared {
     async fn answer<H, F>(
         self: Arc<Self>,
@@ -172,7 +200,7 @@ impl Shared {
             Ok(()) => match self.refused(&visit, declared, &parts.method) {
                 Some(response) => response,
                 None => {
-                    let kept = visit.form.without(&[TOKEN]);
+                    let kept = Kept::of(&visit);
                     let again = self.again(&visit);
                     match handler(visit).await {
                         Ok(response) => response,
@@ -181,14 +209,14 @@ impl Shared {
                 }
             },
             Err(refusal) => {
-                let kept = visit.form.without(&[TOKEN]);
+                let kept = Kept::of(&visit);
                 self.failed(&visit, &kept, &parts, &Failure::Api(refusal))
             }
         };
         Ok(self.protected(response))
     }
 
-    /// Reads who makes the request, and its form.
+    /// Reads who makes the request, its query and its form.
     async fn prepare(
         &self,
         visit: &mut Visit,
@@ -207,12 +235,24 @@ impl Shared {
             _ => visit.client.get::<Who>("/api/v1/session").await.map(Some),
         };
         if is_form {
-            // Only someone who is signed in can make the gateway hold a file.
-            let largest =
-                if matches!(who, Ok(Some(_))) { LARGEST_FILE << 20 } else { LARGEST_FORM };
-            (visit.form, visit.uploads) = read_form(parts, body, largest).await?;
+            let has_file = declared.takes_file && sent_form::is_multipart(parts);
+            // Only someone who is signed in can make the gateway hold a large form or a file.
+            let limits = match (&who, has_file) {
+                (Ok(Some(_)), true) => Limits::WITH_FILE,
+                (Ok(Some(_)), false) => Limits::SIGNED_IN,
+                _ => Limits::VISITOR,
+            };
+            match (sent_form::read(parts, body, limits, declared.takes_file).await, &who) {
+                (Ok(sent), _) => (visit.form, visit.uploads) = sent,
+                (Err(refusal), Ok(_)) => return Err(refusal),
+                // That the session has ended is the first thing to say.
+                (Err(_), Err(_)) => {}
+            }
         }
         visit.who = who?;
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        visit.query = Fields::within(query, MOST_PARAMETERS)
+            .ok_or_else(|| Refusal::malformed("the address has too many parameters"))?;
         match &visit.who {
             Some(who) => declared.refusal(who).map_or(Ok(()), Err),
             None => Ok(()),
@@ -222,11 +262,11 @@ impl Shared {
     /// The page in place of a form without the token of its session.
     fn refused(&self, visit: &Visit, declared: Declared, method: &Method) -> Option<Response> {
         let is_bound = method == Method::POST && declared.authority != Authority::Public;
-        (is_bound && !visit.has_token()).then(|| kept_form::ask(visit, &visit.form))
+        (is_bound && !visit.has_token()).then(|| kept_form::ask(visit))
     }
 
     /// The page in place of the one that failed. A form whose session has ended is kept.
-    fn failed(&self, visit: &Visit, kept: &Fields, parts: &Parts, failure: &Failure) -> Response {
+    fn failed(&self, visit: &Visit, kept: &Kept, parts: &Parts, failure: &Failure) -> Response {
         match failure {
             Failure::Api(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
                 if parts.method == Method::POST {
@@ -250,7 +290,7 @@ impl Shared {
             session: self.ui.site.session_token(&headers),
             path: parts.uri.path().to_owned(),
             ids,
-            query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+            query: Fields::default(),
             form: Fields::default(),
             uploads: Vec::new(),
             who: None,
@@ -291,30 +331,4 @@ fn is_navigation_from_elsewhere(parts: &Parts) -> bool {
         && (is(SEC_FETCH_SITE, "cross-site") || is(SEC_FETCH_SITE, "same-site"))
         && is(HeaderName::from_static("sec-fetch-mode"), "navigate")
         && is(HeaderName::from_static("sec-fetch-dest"), "document")
-}
-
-/// The fields and files of a form, of at most this many bytes.
-async fn read_form(parts: &Parts, body: Body, largest: usize) -> Answer<(Fields, Vec<Upload>)> {
-    let too_large = |_| Refusal::too_large();
-    let body = to_bytes(body, largest).await.map_err(too_large)?;
-    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    if !kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
-        return Ok((Fields::parse(&body), Vec::new()));
-    }
-    let unreadable = || Refusal::malformed("the form cannot be read");
-    let mut request = Request::new(Body::from(body));
-    *request.headers_mut() = parts.headers.clone();
-    let mut form = Multipart::from_request(request, &()).await.map_err(|_| unreadable())?;
-    let (mut fields, mut uploads) = (Fields::default(), Vec::new());
-    while let Some(part) = form.next_field().await.map_err(|_| unreadable())? {
-        let field = part.name().unwrap_or_default().to_owned();
-        let is_file = part.file_name().is_some();
-        let content = part.bytes().await.map_err(|_| unreadable())?;
-        if is_file {
-            uploads.push(Upload { field, content });
-        } else {
-            fields = fields.with(&field, String::from_utf8_lossy(&content));
-        }
-    }
-    Ok((fields, uploads))
 }

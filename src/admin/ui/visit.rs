@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 
 use super::client::Client;
 use super::fields::Fields;
 use super::kit::Ui;
 use super::navigation::Entry;
-use super::refusal::Refusal;
+use super::refusal::{Answer, Refusal};
 use super::texts::Catalogue;
 use super::who::Who;
 use crate::credential::token::TokenHash;
@@ -75,15 +75,51 @@ impl Visit {
         self.ids.get(place).map_or("", String::as_str)
     }
 
-    /// The token for a form of this visitor; empty without a session.
+    /// The token for a form of this visitor; empty for one who is not signed in. Its first part is
+    /// bound to the session, its second to the account.
     pub(super) fn token(&self) -> String {
-        self.session.map(|key| self.ui.csrf.issue(&binding(&key), self.now)).unwrap_or_default()
+        let (Some(session), Some(who)) = (&self.session, &self.who) else { return String::new() };
+        let issue = |binding: &str| self.ui.csrf.issue(binding, self.now);
+        format!("{}.{}", issue(&of_session(session)), issue(&of_account(who)))
     }
 
     /// Whether a form has the token of this visitor's session.
     pub(super) fn has_token(&self) -> bool {
-        let token = self.form.raw(TOKEN);
-        self.session.is_some_and(|key| self.ui.csrf.check(token, &binding(&key), self.now))
+        let token = self.form.raw(TOKEN).split_once('.');
+        let (Some(session), Some((token, _))) = (&self.session, token) else { return false };
+        self.ui.csrf.check(token, &of_session(session), self.now)
+    }
+
+    /// Whether a form with this token was on a page of this visitor's account in the last twelve
+    /// hours, also in another session.
+    pub(super) fn is_of_account(&self, token: &str) -> bool {
+        let token = token.split_once('.');
+        let (Some(who), Some((_, token))) = (&self.who, token) else { return false };
+        self.ui.csrf.check(token, &of_account(who), self.now)
+    }
+
+    /// The visit goes on in a session that was opened with this `Set-Cookie` line.
+    pub(super) async fn enter(&mut self, line: &HeaderValue) -> Answer<()> {
+        let line = line.to_str().unwrap_or_default();
+        let pair = line.split(';').next().unwrap_or_default();
+        let cookie =
+            HeaderValue::from_str(pair).map_err(|error| Refusal::broken(&error.to_string()))?;
+        self.headers.insert(header::COOKIE, cookie.clone());
+        self.session = self.ui.site.session_token(&self.headers);
+        self.client = self.client.with_cookie(cookie);
+        self.who = Some(self.client.get("/api/v1/session").await?);
+        Ok(())
+    }
+
+    /// What the button does that the form was sent with: the one of these with the name in `do`, which
+    /// is empty without such a button.
+    ///
+    /// # Errors
+    /// 400 for another name.
+    pub(super) fn chosen<T: Copy>(&self, buttons: &[(&str, T)]) -> Answer<T> {
+        let wanted = self.form.get("do");
+        let found = buttons.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, act)| *act).ok_or_else(|| Refusal::malformed("this form has no such button"))
     }
 
     /// A page.
@@ -122,7 +158,20 @@ impl Visit {
 /// The name of the form's field with the token.
 pub(super) const TOKEN: &str = "token";
 
-/// What a form's token is bound to.
-fn binding(session: &TokenHash) -> String {
+/// Fields with secrets, which no page shows again.
+const SECRET: [&str; 5] = ["password", "current", "code", "new_code", TOKEN];
+
+/// Whether a field has a secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    SECRET.contains(&name)
+}
+
+/// What the first part of a form's token is bound to.
+fn of_session(session: &TokenHash) -> String {
     format!("admin {session}")
+}
+
+/// What its second part is bound to.
+fn of_account(who: &Who) -> String {
+    format!("admin account {}", who.actor)
 }

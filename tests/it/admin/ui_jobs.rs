@@ -150,6 +150,24 @@ async fn ui_a_file_is_tried_out_and_imported() {
 }
 
 #[tokio::test]
+async fn ui_a_file_of_many_megabytes_is_imported() {
+    let gate = gate().start().await;
+    let mut ui = AdminUi::owner(&gate).await;
+    let name = "x".repeat(1 << 10);
+    let mut file = "id,name\n".to_owned();
+    for row in 0..3 << 10 {
+        file += &format!("o-{row},{name}\n");
+    }
+    let job = import_of(&mut ui, "organizations", "start", &file).await;
+    assert!(job.at.starts_with("/jobs/"), "{}: {}", job.status, job.at);
+    let form = ui.open("/groups/new").await.form("/groups").set("name", &name.repeat(3 << 10));
+    assert_eq!(ui.submit(&form).await.status, 413, "another form");
+    file += &name.repeat(30 << 10);
+    let refused = import_of(&mut ui, "organizations", "start", &file).await;
+    assert_eq!(refused.status, 413, "a file above 32 MiB");
+}
+
+#[tokio::test]
 async fn ui_a_job_is_cancelled_after_a_question() {
     let gate = gate().start().await;
     let mut file = "id,name\n".to_owned();

@@ -58,13 +58,13 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
     visit.show(&page)
 }
 
-/// Changes the password, or ends a session: `do` is `end`.
+/// Changes the password, or ends a session.
 pub(in crate::admin::ui) async fn act(visit: Visit) -> PageResult {
     let form = &visit.form;
     let ended = format!("/api/v1/session/sessions/{}", segment(form.get("session")));
-    let (write, done) = match form.get("do") {
-        "end" => (Write::new(Method::DELETE, &ended), "ended"),
-        _ => {
+    let (write, done) = match visit.chosen(&[("end", true), ("password", false)])? {
+        true => (Write::new(Method::DELETE, &ended), "ended"),
+        false => {
             let code = form.get("code");
             let document = json!({
                 "current": form.raw("current"),

@@ -12,7 +12,7 @@ use super::{Administrator, path};
 use crate::admin::ui::client::{Versioned, Write};
 use crate::admin::ui::confirmation::{self, Question};
 use crate::admin::ui::frame::Frame;
-use crate::admin::ui::refusal::Refusal;
+use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::texts::{Administrators, Rights};
 use crate::admin::ui::visit::{PageResult, Visit};
 use crate::web::text::Text;
@@ -46,6 +46,8 @@ struct Page<'a> {
     done: Option<&'a Text>,
     problem: Option<String>,
     is_conflict: bool,
+    /// Whether it is the visitor's own account.
+    is_own: bool,
 }
 
 /// What a button of the page does.
@@ -59,14 +61,14 @@ enum Act {
 }
 
 impl Act {
-    fn of(visit: &Visit) -> Self {
-        match visit.form.get("do") {
-            "password" => Self::SetPassword,
-            "mfa" => Self::IssueFactor,
-            "end-sessions" => Self::EndSessions,
-            "delete" => Self::Delete,
-            _ => Self::Save,
-        }
+    fn of(visit: &Visit) -> Answer<Self> {
+        visit.chosen(&[
+            ("", Self::Save),
+            ("password", Self::SetPassword),
+            ("mfa", Self::IssueFactor),
+            ("end-sessions", Self::EndSessions),
+            ("delete", Self::Delete),
+        ])
     }
 
     /// The request, but for its version.
@@ -110,7 +112,7 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
 pub(in crate::admin::ui) async fn act(visit: Visit) -> PageResult {
     let paths = Paths::of(visit.id(0));
     let stored: Versioned<Administrator> = visit.client.record(&paths.record).await?;
-    let act = Act::of(&visit);
+    let act = Act::of(&visit)?;
     let write = act.write(&visit, &paths).at(visit.form.get("version"));
     if let Some(question) = question(&visit, act, &stored.record)
         && !visit.form.has(confirmation::CONFIRMED)
@@ -166,7 +168,7 @@ async fn page<'a>(
     let words = &visit.text().administrators;
     let path = format!("{}/sessions?limit={SESSIONS}", path(&administrator.id));
     let sessions = visit.client.get::<Listed>(&path).await?.items;
-    let form = match Act::of(visit) {
+    let form = match Act::of(visit)? {
         Act::Save if refusal.is_some() => Form::sent(&visit.form),
         _ => Form::stored(&administrator),
     };
@@ -176,6 +178,7 @@ async fn page<'a>(
         frame: visit.frame(),
         text: words,
         rights_text: &visit.text().rights,
+        is_own: visit.who.as_ref().is_some_and(|who| who.login() == administrator.login),
         version: match refusal {
             Some(_) if !is_conflict => visit.form.get("version").to_owned(),
             _ => version,

@@ -13,6 +13,9 @@ use crate::admin::ui::groups::Group;
 use crate::admin::ui::refusal::Answer;
 use crate::admin::ui::visit::{PageResult, Visit};
 
+/// The most parameters of the question.
+const MOST_PARAMETERS: usize = 100;
+
 pub(in crate::admin::ui) async fn move_person(visit: Visit) -> PageResult {
     let form = &visit.form;
     let path = format!("/api/v1/users/{}", segment(form.get("user")));
@@ -42,6 +45,7 @@ fn back(visit: &Visit, changed: Answer<()>, done: &str) -> PageResult {
         Err(refusal) => return Err(refusal.into()),
     };
     let query = visit.form.get("back").split_once('?').map_or("", |(_, query)| query);
-    let query = Fields::parse(query.as_bytes()).without(&["done"]).with("done", done);
+    let query = Fields::within(query.as_bytes(), MOST_PARAMETERS).unwrap_or_default();
+    let query = query.without(&["done"]).with("done", done);
     visit.go(&format!("{PATH}?{}", query.encoded()))
 }

@@ -82,7 +82,7 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
     let (id, form) = (visit.id(0), &visit.form);
     let api = path(id);
     let (name, granted) = (form.get("name"), form.set("permission"));
-    if form.get("do") == "default" {
+    if visit.chosen(&[("save", false), ("default", true)])? {
         return make_default(&visit, &api).await;
     }
     let Versioned { record: group, version } = visit.client.record::<Group>(&api).await?;

@@ -16,6 +16,14 @@ struct Link {
     url: String,
 }
 
+/// What a button of the page does with the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Replace,
+    On,
+    Off,
+}
+
 /// The page with the link. Reading it is in the audit log, so it is only read when it is asked for.
 pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
     let Link { url } = visit.client.get(&format!("{}/link", api(visit.id(0)))).await?;
@@ -38,13 +46,14 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
     };
     let link = format!("{}/link", api(id));
     let done = |what: &str| format!("{back}?done={what}");
-    if visit.form.get("do") == "replace" {
+    let act = visit.chosen(&[("replace", Act::Replace), ("on", Act::On), ("off", Act::Off)])?;
+    if act == Act::Replace {
         let rotate = format!("{link}/rotate");
         let question = question(text.replace_question.with(name).plain(), &text.replace, true);
         let write = Write::new(Method::POST, &rotate);
         return carry_out_asked(&visit, write, question).await?.or_go(&visit, &done("replaced"));
     }
-    let on = visit.form.get("do") == "on";
+    let on = act == Act::On;
     let detach = if visit.form.has("detach") { "true" } else { "" };
     let path = address(&link, &[("detach", detach)]);
     let document = json!({ "enabled": on });

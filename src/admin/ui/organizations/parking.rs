@@ -55,7 +55,7 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
     let (id, form) = (visit.id(0), &visit.form);
     let organization: Organization = visit.client.get(&api(id)).await?;
     let text = &visit.text().organizations;
-    let opens = form.get("do") == "open";
+    let opens = visit.chosen(&[("", false), ("open", true)])?;
     let parked = match opens {
         true => Value::Null,
         false => json!({ "reason": form.get("reason") }),

@@ -30,6 +30,7 @@ texts! {
         created_done: Text,
         saved: Text,
         sign_in: Text,
+        own: Text,
         new_password: Text,
         password_ends: Text,
         set_password: Text,

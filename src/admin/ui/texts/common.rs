@@ -91,6 +91,8 @@ texts! {
     KeptForm {
         title: Text,
         detail: Text,
+        page: Text,
+        another: Text,
         secret: Text,
         send: Text,
         discard: Text,
@@ -129,6 +131,7 @@ texts! {
         locked_out: Text,
         busy: Text,
         keeps_form: Text,
+        loses_form: Text,
         first_use: Text,
     }
 }

@@ -36,7 +36,7 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
 pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
     let api = path(visit.id(0));
     let stored: Versioned<Token> = visit.client.record(&api).await?;
-    let is_revoked = visit.form.get("do") == "revoke";
+    let is_revoked = visit.chosen(&[("", false), ("revoke", true)])?;
     let version = visit.form.get("version");
     let write = match is_revoked {
         true => Write::new(Method::DELETE, &api).at(version),

@@ -29,7 +29,7 @@ pub(in crate::admin::ui) async fn invitation(visit: Visit) -> PageResult {
     let (user, page) = user(&visit).await?;
     let text = &visit.text().users;
     let path = format!("{}/invitation", api(&user.id));
-    if visit.form.get("do") == "withdraw" {
+    if visit.chosen(&[("", false), ("withdraw", true)])? {
         let title = text.withdraw_question.with(&user.login).plain();
         let question = question(title, &text.withdraw, &page, true);
         let write = Write::new(Method::DELETE, &path);
@@ -86,7 +86,7 @@ pub(in crate::admin::ui) async fn end_sessions(visit: Visit) -> PageResult {
 pub(in crate::admin::ui) async fn disable(visit: Visit) -> PageResult {
     let (user, page) = user(&visit).await?;
     let text = &visit.text().users;
-    let disables = visit.form.get("do") != "enable";
+    let disables = visit.chosen(&[("", true), ("enable", false)])?;
     let detach = if visit.form.has("detach") { "true" } else { "" };
     let path = address(&api(&user.id), &[("detach", detach)]);
     let patch = json!({ "disabled": disables });
