@@ -70,6 +70,11 @@ impl Original {
             Contract::Forward => by_forwarded_fields(request.headers()),
             Contract::Envoy => by_itself(request),
         }?;
+        let upgrades = request.headers().contains_key(header::UPGRADE);
+        if upgrades && (method != Method::GET || !opens_websocket(request.headers())) {
+            // The proxy would send it on, and what follows an upgrade is not asked about.
+            return Err(Mistake::in_field(ContractError::ReservedField, &header::UPGRADE));
+        }
         let (uri, bad) = match uri(&target) {
             Ok(uri) => (uri, None),
             Err(bad) => (Uri::default(), Some(bad)),
@@ -78,7 +83,7 @@ impl Original {
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
         let fields = request.headers_mut();
-        let client_is_known = fields.contains_key(X_FORWARDED_FOR);
+        let client_is_known = names_a_client(fields);
         let opens_websocket = opens_websocket(fields);
         for name in OF_THE_QUESTION {
             fields.remove(name);
@@ -169,12 +174,22 @@ fn one<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Result<&'a HeaderValue, 
     }
 }
 
+/// Whether the client is named. A field without an address in it is no answer.
+fn names_a_client(fields: &HeaderMap) -> bool {
+    let is_something = |hop: &[u8]| !hop.trim_ascii().is_empty();
+    let names = |line: &HeaderValue| line.as_bytes().split(|byte| *byte == b',').any(is_something);
+    fields.get_all(X_FORWARDED_FOR).iter().any(names)
+}
+
 /// Whether the request may become a WebSocket. Proxies leave `Connection` out, and some `Upgrade`
 /// too; the key (RFC 6455, 4.1) is sent on like any other field.
 fn opens_websocket(fields: &HeaderMap) -> bool {
-    let upgrades = |line: &HeaderValue| line.as_bytes().eq_ignore_ascii_case(b"websocket");
-    fields.get_all(header::UPGRADE).iter().any(upgrades)
-        || fields.contains_key(header::SEC_WEBSOCKET_KEY)
+    let mut lines = fields.get_all(header::UPGRADE).iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => line.as_bytes().eq_ignore_ascii_case(b"websocket"),
+        (Some(_), Some(_)) => false,
+        (None, _) => fields.contains_key(header::SEC_WEBSOCKET_KEY),
+    }
 }
 
 /// The target as a URI that has exactly its bytes.

@@ -20,6 +20,23 @@ const COOKIE: HeaderName = HeaderName::from_static("portcullis-cookie");
 /// The `Authorization` field for the portal.
 const AUTHORIZATION: HeaderName = HeaderName::from_static("portcullis-authorization");
 
+/// What proxies report in fields of their own, besides those that the contracts have.
+const REPORTED: [&str; 13] = [
+    "forwarded",
+    "x-envoy-attempt-count",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-envoy-peer-metadata",
+    "x-envoy-peer-metadata-id",
+    "x-forwarded-port",
+    "x-forwarded-protocol",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-real-ip",
+];
+
 /// What the answers consist of.
 #[derive(Debug)]
 pub(super) struct Permissions {
@@ -54,8 +71,8 @@ impl Permissions {
             return false;
         }
         match self.reserved.family(name) {
-            // What the proxy itself reports, under a name that no client can spell differently.
-            Some(Family::Proxy) => !is_plain(name),
+            // Others of this family are identities, or name another host or path.
+            Some(Family::Proxy) => !REPORTED.contains(&name.as_str()),
             // It is refused if it names another method than the request's.
             Some(Family::Method) => !is_plain(name),
             Some(Family::Own | Family::Command | Family::Identity) => true,

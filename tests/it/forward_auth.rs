@@ -289,6 +289,25 @@ async fn half_wired_proxies_are_refused() {
             let answer = ask.about(&gate, "/open/a", &format!("{spoofed}: evil\r\n")).await;
             assert_eq!((answer.status(), answer.reason()), (403, "reserved-header"), "{spoofed}");
         }
+        for spoofed in [
+            "x-forwarded-user",
+            "x-forwarded-client-cert",
+            "proxy-user",
+            "x-host",
+            "wl-proxy-client-cert",
+            "x-forwarded-prefix",
+        ] {
+            let answer = ask.about(&gate, "/open/a", &format!("{spoofed}: evil\r\n")).await;
+            assert_eq!((answer.status(), answer.reason()), (403, "reserved-header"), "{spoofed}");
+        }
+        // Only WebSockets may be opened: the proxy would send any upgrade on.
+        for upgrade in ["h2c", "foo", "websocket, h2c", "websocket\r\nupgrade: h2c"] {
+            let lines = format!("upgrade: {upgrade}\r\n");
+            let answer = ask.about(&gate, "/open/socket", &lines).await;
+            assert_eq!((answer.status(), answer.reason()), (403, "reserved-header"), "{upgrade}");
+        }
+        let answer = ask.ask(&gate, "POST", "/open/a", "upgrade: websocket\r\n").await;
+        assert_eq!((answer.status(), answer.reason()), (403, "reserved-header"), "{ask:?}");
         // What proxies themselves report.
         let by_proxies = "x-real-ip: 192.0.2.7\r\nx-forwarded-port: 443\r\nvia: 1.1 a\r\n";
         assert_eq!(ask.about(&gate, "/open/a", by_proxies).await.status(), 200, "{ask:?}");
@@ -370,8 +389,10 @@ async fn unknown_client_is_not_taken_for_the_proxy() {
         assert_eq!(ask.about(&gate, "/office/a", "").await.status(), 200, "{ask:?}");
         let head = ask.head("GET", "/office/a", "");
         let unknown = head.replace("x-forwarded-for: 192.0.2.7\r\n", "");
-        let answer = Answer(gate.raw(unknown).await);
-        assert_ne!(answer.status(), 200, "{ask:?}: {answer:?}");
+        for head in [unknown, head.replace("192.0.2.7", ""), head.replace("192.0.2.7", " , ")] {
+            let answer = Answer(gate.raw(head).await);
+            assert_ne!(answer.status(), 200, "{ask:?}: {answer:?}");
+        }
         let other = head.replace("192.0.2.7", "198.51.100.7");
         assert_ne!(Answer(gate.raw(other).await).status(), 200, "{ask:?}");
     }
