@@ -32,10 +32,13 @@
 //! | `health`, `status`, `overview`, `portal_servers`, `certificates` | probes, and the gateway at a glance |
 //! | `ui` | the pages for administrators, a client of all of the above |
 
+use std::sync::Arc;
+
 use axum::Router;
 
 use crate::config::Branding;
 use crate::credential::key::SecretKey;
+use crate::web::preview::Previews;
 use crate::web::text::TextProblems;
 
 mod administrators;
@@ -98,16 +101,17 @@ pub fn router(state: AdminState, access: Access) -> Router {
     guard::router(routes::table(), state, access)
 }
 
-/// The admin UI, and the API behind it.
+/// The admin UI, and the API behind it; with previews of the pages for portal users.
 ///
 /// # Errors
 /// When a text of the program cannot be read.
 pub fn with_ui(
     state: AdminState,
     branding: &Branding,
+    previews: Arc<dyn Previews>,
     key: &SecretKey,
 ) -> Result<Router, TextProblems> {
-    let ui = ui::Ui::new(state.site(), branding, key)?;
+    let ui = ui::Ui::new(state.site(), (branding, previews), key)?;
     Ok(ui::router(ui, router(state, Access::Token)))
 }
 

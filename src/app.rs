@@ -51,7 +51,7 @@ use crate::net::{
     ServerTls, bind_admin_socket,
 };
 use crate::portal_pages::router::Pages;
-use crate::portal_pages::{Appearance, AppearanceProblem};
+use crate::portal_pages::{Appearance, AppearanceProblem, PagePreviews};
 use crate::proxy::upstream::Upstreams;
 use crate::proxy::{Gateway, Responder};
 use crate::tasks::{TaskEnded, Tasks};
@@ -258,8 +258,9 @@ fn admin_listener(
     let (audit, now) = ((audit.clone(), jobs.clone()), clock::now());
     let api = AdminState::new(settings, known, audit, tester, authorizer, reload, now);
     let tls = settings.admin.tls.as_ref().map(ServerTls::read_for_http1).transpose()?;
-    let with_ui =
-        admin::with_ui(api.clone(), &settings.branding, key).map_err(AppearanceProblem::Texts)?;
+    let previews = Arc::new(PagePreviews::load(&settings.branding)?);
+    let with_ui = admin::with_ui(api.clone(), &settings.branding, previews, key)
+        .map_err(AppearanceProblem::Texts)?;
     let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
     Ok(AdminListener {
         tcp: (tcp, with_ui),

@@ -54,6 +54,7 @@ mod mfa;
 mod notices;
 mod past_session;
 mod pending_cookie;
+mod previews;
 mod reauthentication;
 mod refusal;
 mod reset_queue;
@@ -80,6 +81,7 @@ use axum::body::Body;
 use http::{HeaderMap, Response};
 
 pub use self::appearance::{Appearance, AppearanceProblem};
+pub use self::previews::PagePreviews;
 
 use self::banner_assets::BannerAssets;
 use self::known_browser::KnownBrowsers;

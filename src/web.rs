@@ -13,6 +13,7 @@
 //! | `notice` | a page with one statement, and the problem document with the same words |
 //! | [`problem`] | problem documents, for scripts and for callers of the admin API |
 //! | `brand`, `logo`, `asset` | the operator's look, and the files that carry it |
+//! | [`preview`] | previews of the pages for portal users |
 //! | `qr` | QR codes |
 //!
 //! The sessions and the proxy use the first three too, so this module lies below them: it imports
@@ -30,6 +31,7 @@ pub(crate) mod notice;
 pub(crate) mod origin;
 pub mod paths;
 pub mod peer;
+pub mod preview;
 pub(crate) mod problem;
 pub(crate) mod qr;
 pub(crate) mod request_body;

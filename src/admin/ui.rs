@@ -27,6 +27,7 @@ mod administrators;
 mod asset_files;
 mod assets;
 mod audit;
+mod branding;
 mod bulk;
 mod change;
 mod client;

@@ -14,6 +14,16 @@ use super::reader::Reader;
 
 /// The default of `branding.name`.
 pub const DEFAULT_NAME: &str = "Customer portal";
+/// The settings of the section.
+const KEYS: [&str; 7] = [
+    "branding.name",
+    "branding.logo",
+    "branding.accent",
+    "branding.accent_dark",
+    "branding.contact",
+    "branding.links",
+    "branding.texts",
+];
 /// The default accent, for light and for dark pages.
 const ACCENT: (Colour, Colour) = (Colour::new(0x0f, 0x54, 0x99), Colour::new(0x85, 0xb8, 0xee));
 /// The share of the accent in the background of highlighted parts, in 256ths.
@@ -40,6 +50,8 @@ pub struct Branding {
     pub links: Vec<PageLink>,
     /// Colours that had to be adjusted.
     pub notes: Vec<Note>,
+    /// The settings of the section that are not set.
+    pub unset: Vec<&'static str>,
 }
 
 /// The shades of the accent, by kind of page.
@@ -73,10 +85,14 @@ pub struct Shades {
 /// A colour that was adjusted on one kind of page. Displayed as a sentence for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    key: &'static str,
-    given: Colour,
-    dark_page: bool,
-    used: Colour,
+    /// The setting.
+    pub key: &'static str,
+    /// The colour that it has.
+    pub given: Colour,
+    /// Whether it is about dark pages; otherwise about light ones.
+    pub dark_page: bool,
+    /// The colour of text there.
+    pub used: Colour,
 }
 
 /// The background colours of a kind of page.
@@ -122,6 +138,7 @@ impl Branding {
             contact: Contact::read(r),
             links: PageLink::read_all(r),
             notes,
+            unset: KEYS.into_iter().filter(|key| !r.has(key)).collect(),
         }
     }
 }
@@ -253,6 +270,26 @@ mod tests {
                 assert!(shades.edge.contrast(surface.card) >= VISIBLE, "{accent}");
             }
         }
+    }
+
+    #[test]
+    fn r62_settings_that_are_not_set_are_known() {
+        let settings = |text: &str| {
+            let text = format!(
+                "[server]\npublic_url = \"http://portal.example\"\n\
+                 [upstream]\nservers = [\"http://127.0.0.1:9000\"]\n{text}"
+            );
+            let read = crate::config::Settings::parse(
+                &text,
+                std::path::Path::new("test.toml"),
+                &std::collections::HashMap::new(),
+            );
+            read.unwrap().branding.unset
+        };
+        assert_eq!(settings(""), KEYS);
+        let unset = settings("[branding]\nname = \"A\"\ncontact = { address = \"a@x.example\" }");
+        assert!(!unset.contains(&"branding.name") && !unset.contains(&"branding.contact"));
+        assert!(unset.contains(&"branding.logo"), "{unset:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::web::brand::Brand;
 use crate::web::logo::LogoProblem;
 use crate::web::text::TextProblems;
 
-const STYLE_SHEET: &str = include_str!("../../templates/pages/style.css");
+pub(super) const STYLE_SHEET: &str = include_str!("../../templates/pages/style.css");
 
 /// The scripts as one file, each in a block of its own. Every page works without.
 macro_rules! joined {

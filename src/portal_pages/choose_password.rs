@@ -14,7 +14,7 @@ use http::{HeaderMap, Response};
 use serde::Deserialize;
 
 use super::texts::{self, Catalogue};
-use super::{PageResult, PagesState, sign_in};
+use super::{PageResult, PagesState, previews, sign_in};
 use crate::credential::folding::fold;
 use crate::credential::hashing::Busy;
 use crate::credential::password::{LENGTH, PasswordRule};
@@ -26,6 +26,7 @@ use crate::session::SessionFilter;
 use crate::web::Visitor;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::{ResponseKind, is_navigation};
+use crate::web::form::FormToken;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::response::see_other;
 use crate::web::text::Text;
@@ -207,6 +208,28 @@ impl PagesState {
         };
         form_page(&text.language, &page, problem, &token)
     }
+}
+
+/// The page of an invitation with sample data, for its preview.
+pub(super) fn sample(brand: &Brand, text: &Catalogue) -> Response<Body> {
+    let holder = &Holder {
+        login: previews::LOGIN.to_owned(),
+        email: None,
+        organization_name: previews::ORGANIZATION.to_owned(),
+    };
+    let page = ChoosePasswordPage {
+        brand,
+        text,
+        occasion: &text.choose.invitation,
+        holder,
+        requirements: requirements(text, holder, &[]),
+        min: *LENGTH.start(),
+        max: *LENGTH.end(),
+        problem: None,
+        csrf: "",
+        request_id: "",
+    };
+    form_page(&text.language, &page, None, &FormToken::default())
 }
 
 /// The requirements to show; an email address that is the login needs no line of its own.

@@ -20,7 +20,7 @@ use super::notices::Destination;
 use super::pending_cookie::Pending;
 use super::sign_in::{self, locked_out};
 use super::texts::Catalogue;
-use super::{PageResult, PagesState};
+use super::{PageResult, PagesState, previews};
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
 use crate::directory::access::attempt_source::AttemptSource;
@@ -28,6 +28,7 @@ use crate::directory::access::second_factors::{EnteredCode, NextStep, SecondStep
 use crate::session::SignInWay;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::ResponseKind;
+use crate::web::form::FormToken;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::response::{add_cookie, see_other};
 use crate::web::return_to::ReturnTo;
@@ -220,6 +221,13 @@ impl PagesState {
         };
         form_page(&text.language, &page, problem, &token)
     }
+}
+
+/// The page with sample data, for its preview.
+pub(super) fn sample(brand: &Brand, text: &Catalogue) -> Response<Body> {
+    let login = previews::LOGIN;
+    let page = CodePage { brand, text, login, problem: None, csrf: "", request_id: "" };
+    form_page(&text.language, &page, None, &FormToken::default())
 }
 
 /// A code as it was entered where both kinds are accepted: only a recovery code has letters.

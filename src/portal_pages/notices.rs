@@ -59,6 +59,17 @@ struct NoticePage<'a> {
     request_id: &'a str,
 }
 
+/// What stands for the reference of a request on a sample.
+const SAMPLE_REQUEST: &str = "7f3a9c20";
+
+/// The notice for someone without access to the portal, for its preview.
+pub(super) fn sample(brand: &Brand, text: &Catalogue) -> Response<Body> {
+    let notices = Notices { text, operator: &brand.name, public_url: "", start_opens: true };
+    let notice = &notices.no_access_in_session(Reason::NoPortalAccess);
+    let page = NoticePage { brand, text, notice, request_id: SAMPLE_REQUEST };
+    html(&text.language, StatusCode::OK, &page, Referrer::Nothing)
+}
+
 impl Destination {
     pub(super) fn link(self, text: &Catalogue) -> Link<'_> {
         let labels = &text.action;

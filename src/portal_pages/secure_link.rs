@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::sign_in::{self, user_agent};
 use super::texts::Catalogue;
-use super::{PageResult, PagesState};
+use super::{PageResult, PagesState, previews};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
 use crate::directory::access::secure_links::Opened;
@@ -25,6 +25,7 @@ use crate::session::{NewSession, SessionLookup, SignInWay, StartError};
 use crate::web::Visitor;
 use crate::web::brand::Brand;
 use crate::web::fetch_metadata::{ResponseKind, is_navigation};
+use crate::web::form::FormToken;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::notice::Notice;
 use crate::web::response::see_other;
@@ -112,6 +113,21 @@ pub(super) async fn confirm(
         kind: ResponseKind::Page,
     };
     state.open_link(&opening).await
+}
+
+/// The question with sample data, for its preview.
+pub(super) fn sample(brand: &Brand, text: &Catalogue) -> Response<Body> {
+    let page = ConfirmPage {
+        brand,
+        text,
+        organization: previews::ORGANIZATION,
+        signed_in_as: previews::LOGIN,
+        to: "/",
+        csrf: "",
+        problem: None,
+        request_id: "",
+    };
+    form_page(&text.language, &page, None, &FormToken::default())
 }
 
 impl PagesState {

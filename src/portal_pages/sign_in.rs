@@ -28,6 +28,7 @@ use crate::session::{NewSession, SignInWay, StartError, StartedSession};
 use crate::web::brand::Brand;
 use crate::web::cookie::{self, OwnCookie};
 use crate::web::fetch_metadata::ResponseKind;
+use crate::web::form::FormToken;
 use crate::web::form_problem::{FormProblem, form_page};
 use crate::web::response::{add_cookie, see_other};
 use crate::web::return_to::{ReturnTo, in_query};
@@ -412,6 +413,25 @@ impl PagesState {
         let organization = organization.map(|facts| Arc::clone(&facts.name));
         Some(LinkNotEnough { organization, replaced })
     }
+}
+
+/// The page with sample data, for its preview.
+pub(super) fn sample(brand: &Brand, text: &Catalogue) -> Response<Body> {
+    let page = SignInPage {
+        brand,
+        text,
+        parameters: &Parameters::default(),
+        link: None,
+        password_set: false,
+        lead: text.sign_in.lead.with(&brand.name),
+        ended: None,
+        problem: None,
+        login: "",
+        forgot: paths::FORGOT_PASSWORD,
+        csrf: "",
+        request_id: "",
+    };
+    form_page(&text.language, &page, None, &FormToken::default())
 }
 
 /// Too many attempts have failed, for a password as for a code.

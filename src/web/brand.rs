@@ -7,8 +7,12 @@ use std::fmt::Write as _;
 
 use super::asset::Asset;
 use super::logo::{Logo, LogoProblem};
+use super::preview::Scheme;
 use crate::config::branding::{DARK, LIGHT, Shades, Surface};
 use crate::config::{Branding, Contact, PageLink};
+
+/// What stands before the rules for browsers that prefer dark pages.
+const DARK_PAGES: &str = "@media (prefers-color-scheme: dark)";
 
 /// The brand on a set of pages.
 #[derive(Debug)]
@@ -18,7 +22,10 @@ pub(crate) struct Brand {
     /// Shown where there is no logo.
     pub(crate) initial: String,
     pub(crate) style: Asset,
-    pub(crate) script: Asset,
+    /// `None` on previews.
+    pub(crate) script: Option<Asset>,
+    /// The schemes that the pages have: `light dark`, or one of them.
+    pub(crate) scheme: &'static str,
     pub(crate) logo: Option<Asset>,
     pub(crate) icon: Asset,
     /// Where users can ask for help.
@@ -37,6 +44,33 @@ impl Brand {
         style_sheet: &str,
         script: &'static str,
     ) -> Result<Self, LogoProblem> {
+        let brand = Self::of(branding, &format!("{}{style_sheet}", colours(branding, ":root")))?;
+        Ok(Self { script: Some(Asset::script(script)), ..brand })
+    }
+
+    /// The same for previews: in one scheme, whatever the browser prefers, and without the script.
+    ///
+    /// # Errors
+    /// When the logo cannot be used.
+    pub(crate) fn preview(
+        branding: &Branding,
+        style_sheet: &str,
+        scheme: Scheme,
+    ) -> Result<Self, LogoProblem> {
+        let style = format!("{}{style_sheet}", colours(branding, ":root"));
+        let applies = match scheme {
+            Scheme::Light => "@media not all",
+            Scheme::Dark => "@media all",
+        };
+        let scheme = scheme.name();
+        let style = style
+            .replace(DARK_PAGES, applies)
+            .replace("color-scheme: light dark;", &format!("color-scheme: {scheme};"));
+        Ok(Self { scheme, ..Self::of(branding, &style)? })
+    }
+
+    /// A brand without a script.
+    fn of(branding: &Branding, style: &str) -> Result<Self, LogoProblem> {
         let logo = branding.logo.as_deref().map(Logo::load).transpose()?;
         let name = branding.name.trim().to_owned();
         let initial = name.chars().find(|c| c.is_alphanumeric());
@@ -52,8 +86,9 @@ impl Brand {
         Ok(Self {
             name,
             initial,
-            style: Asset::style_sheet(format!("{}{style_sheet}", colours(branding, ":root"))),
-            script: Asset::script(script),
+            style: Asset::style_sheet(style.to_owned()),
+            script: None,
+            scheme: "light dark",
             logo: logo.map(Asset::picture),
             icon: Asset::svg(icon),
             contact: branding.contact.clone(),
@@ -63,7 +98,8 @@ impl Brand {
 
     /// The file of this name that the pages load.
     pub(crate) fn asset(&self, name: &str) -> Option<&Asset> {
-        let mut assets = [&self.style, &self.script, &self.icon].into_iter().chain(&self.logo);
+        let assets = [&self.style, &self.icon].into_iter();
+        let mut assets = assets.chain(&self.script).chain(&self.logo);
         assets.find(|asset| asset.is_named(name))
     }
 }
@@ -71,11 +107,12 @@ impl Brand {
 /// The colours as rules of this selector, for light and for dark pages.
 pub(crate) fn colours(branding: &Branding, selector: &str) -> String {
     let mut rules = String::new();
-    let schemes = [
-        ("", branding.accents.light, LIGHT, ""),
-        ("@media (prefers-color-scheme: dark){", branding.accents.dark, DARK, "}"),
-    ];
-    for (before, shades, surface, after) in schemes {
+    let schemes = [("", branding.accents.light, LIGHT), (DARK_PAGES, branding.accents.dark, DARK)];
+    for (media, shades, surface) in schemes {
+        let (before, after) = match media {
+            "" => (String::new(), ""),
+            media => (format!("{media}{{"), "}"),
+        };
         let Shades { fill, strong, edge, on_fill, text, tint, tint_line } = shades;
         let Surface { ground, card, .. } = surface;
         // Writing to a string does not fail.

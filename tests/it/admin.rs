@@ -13,6 +13,7 @@ mod two_editors;
 mod ui;
 mod ui_account;
 mod ui_activity;
+mod ui_branding;
 mod ui_explain;
 mod ui_gateway;
 mod ui_groups;

@@ -8,6 +8,7 @@ use crate::admin::site::Site;
 use crate::config::Branding;
 use crate::credential::csrf::Csrf;
 use crate::credential::key::SecretKey;
+use crate::web::preview::Previews;
 use crate::web::text::TextProblems;
 
 /// What the pages are made with.
@@ -17,6 +18,10 @@ pub(in crate::admin) struct Ui {
     pub(super) csrf: Csrf,
     pub(super) texts: Texts,
     pub(super) assets: Assets,
+    /// The settings of the look.
+    pub(super) branding: Branding,
+    /// The pages for portal users with this branding.
+    pub(super) previews: Arc<dyn Previews>,
 }
 
 impl Ui {
@@ -26,10 +31,11 @@ impl Ui {
     /// When a text of the program cannot be read.
     pub(in crate::admin) fn new(
         site: Arc<Site>,
-        branding: &Branding,
+        (branding, previews): (&Branding, Arc<dyn Previews>),
         key: &SecretKey,
     ) -> Result<Self, TextProblems> {
         let (csrf, texts) = (Csrf::new(key), Texts::load(&SHIPPED, None)?);
-        Ok(Self { site, csrf, texts, assets: Assets::new(branding) })
+        let (assets, branding) = (Assets::new(branding), branding.clone());
+        Ok(Self { site, csrf, texts, assets, branding, previews })
     }
 }

@@ -7,7 +7,7 @@ use super::navigation::Section;
 use super::organizations::{self, suggestions};
 use super::table::Pages;
 use super::{
-    account, administrators, asset_files, audit, bulk, end_users, explain, groups, import, jobs,
+    account, administrators, asset_files, audit, branding, bulk, end_users, explain, groups, import, jobs,
     lockouts, mail, overview, preferences, routes, sessions, set_up, sign_in, tokens, users,
 };
 use crate::admin::authority::Authority::{Export, Manage, Own, Public, Read, Support};
@@ -125,6 +125,10 @@ pub(super) fn table() -> Pages {
 
         .show(Read, Gateway, "/preferences", preferences::show).entry(Section::Setup, |it| &it.preferences.title)
         .act(Manage, Gateway, "/preferences", preferences::save)
+
+        .show(Read, Shared, "/branding", branding::show).entry(Section::Setup, |it| &it.branding.title)
+        .show(Read, Shared, branding::PREVIEW, branding::preview)
+        .show(Public, Shared, branding::ASSETS, branding::asset)
 
         .show(Read, Shared, "/account", account::page::show)
         .act(Read, Shared, "/account", account::page::act)

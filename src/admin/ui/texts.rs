@@ -6,6 +6,7 @@ mod account;
 mod activity;
 mod administrators;
 mod audit;
+mod branding;
 mod common;
 mod end_users;
 mod explain;
@@ -25,6 +26,7 @@ pub(super) use self::account::Account;
 pub(super) use self::activity::{Lockouts, Mail, Sessions};
 pub(super) use self::administrators::{Administrators, SecondFactor};
 pub(super) use self::audit::Audit;
+pub(super) use self::branding::Branding;
 use self::common::{Actions, Confirmation, KeptForm, List, Notice, Shell, SignIn};
 pub(super) use self::common::{Consequences, Navigation, PeopleAndPermission};
 pub(super) use self::end_users::EndUsers;
@@ -59,7 +61,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
     (
         "en",
         files!(
-            "en": "common", "groups", "overview", "preferences", "administrators", "account", "tokens",
+            "en": "common", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
             "activity",
         ),
@@ -67,7 +69,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
     (
         "de",
         files!(
-            "de": "common", "groups", "overview", "preferences", "administrators", "account", "tokens",
+            "de": "common", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
             "activity",
         ),
@@ -91,6 +93,7 @@ pub(super) struct AdminTexts {
     pub(super) overview: Overview,
     pub(super) groups: Groups,
     pub(super) preferences: Preferences,
+    pub(super) branding: Branding,
     pub(super) rights: Rights,
     pub(super) administrators: Administrators,
     pub(super) second_factor: SecondFactor,
