@@ -17,6 +17,7 @@
 //! | `checkpoints` | signing and storing checkpoints |
 //! | `retention` | removing entries that have been kept long enough |
 //! | `export` | the whole log, line by line, for verification |
+//! | `verification` | verifying the log where it is |
 
 mod checkpoints;
 mod entry;
@@ -25,11 +26,13 @@ mod filter;
 mod log;
 mod refused;
 mod retention;
+mod verification;
 
 pub use checkpoints::SignedCheckpoint;
 pub use entry::NumberedEntry;
 pub use filter::Filter;
 pub use log::AuditLog;
+pub use verification::LogVerification;
 
 #[cfg(test)]
 mod tests;

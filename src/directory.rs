@@ -21,6 +21,7 @@
 //! | [`state`] | what requests are decided by: the snapshot, and facts about users and organizations |
 //! | `resealing` | records that depend on the secret key, for a new key |
 //! | [`records`] | documents, ids, lists, reading and committing; no rules |
+//! | [`warning`] | what a change does without saying so |
 //! | [`error`] | why an operation was not done |
 //!
 //! A request reads [`Directory::snapshot`], [`Directory::user`] and [`Directory::organization`],
@@ -48,6 +49,7 @@ pub mod records;
 pub(crate) mod resealing;
 pub mod services;
 pub mod state;
+pub mod warning;
 
 #[cfg(test)]
 pub(crate) mod fixture;

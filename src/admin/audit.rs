@@ -1,5 +1,7 @@
 //! `audit`: the entries of the audit log, its checkpoints, and the log as a whole.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,11 +14,14 @@ use super::response::{self, ApiResult, Document, Lines, Listed, document, listed
 use super::scoped::State;
 use super::state::AdminState;
 use crate::audit::Filter;
-use crate::audit::{NumberedEntry, SignedCheckpoint};
+use crate::audit::{LogVerification, NumberedEntry, SignedCheckpoint};
 use crate::clock;
 use crate::directory::Page;
 use crate::directory::records::audit::Occurrence;
 use crate::directory::records::kind;
+
+/// How long the log is verified in a request. Longer logs are verified with an export of theirs.
+const VERIFIED_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn list(
     State(admin): State<AdminState>,
@@ -51,6 +56,15 @@ pub(super) async fn checkpoint(
         Some(checkpoint) => document(&checkpoint),
         None => Err(Problem::not_found("checkpoint", "of an empty log")),
     }
+}
+
+/// Whether the log is as its checkpoints say, after signing one.
+pub(super) async fn verification(
+    State(admin): State<AdminState>,
+) -> ApiResult<Document<LogVerification>> {
+    admin.audit.add_refused().await?;
+    admin.audit.checkpoint(clock::now()).await?;
+    document(&admin.audit.verify(clock::now(), VERIFIED_WITHIN).await?)
 }
 
 /// The whole log as lines of JSON, for verification: signed first, so that its last line is a

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::config::{Settings, Tls};
 use crate::credential::{certificate, pem};
+use crate::directory::warning::{Warning, WarningName};
 
 /// How long before its end a certificate is reported.
 const REPORTED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -33,23 +34,20 @@ impl Certificates {
         &self.0
     }
 
-    /// What is to be reported about them: the name of the warning, and its text.
-    pub(super) fn warnings(
-        &self,
-        now: Timestamp,
-    ) -> impl Iterator<Item = (&'static str, String)> + use<'_> {
+    /// What is to be reported about them.
+    pub(super) fn warnings(&self, now: Timestamp) -> impl Iterator<Item = Warning> + use<'_> {
         self.0.iter().filter_map(move |Certificate { of, expires }| {
             let left = expires.duration_since(now);
             let at = expires.strftime("%Y-%m-%d %H:%M UTC");
-            if left <= SignedDuration::ZERO {
-                let detail = format!("the certificate of `{of}.tls` expired at {at}");
-                Some(("certificate-expired", detail))
-            } else if left < REPORTED_BEFORE {
-                let detail = format!("the certificate of `{of}.tls` expires at {at}");
-                Some(("certificate-expires-soon", detail))
-            } else {
-                None
-            }
+            let (name, verb) = match left {
+                left if left <= SignedDuration::ZERO => {
+                    (WarningName::CertificateExpired, "expired")
+                }
+                left if left < REPORTED_BEFORE => (WarningName::CertificateExpiresSoon, "expires"),
+                _ => return None,
+            };
+            let detail = format!("the certificate of `{of}.tls` {verb} at {at}");
+            Some(Warning::new(name, detail).about([format!("{of}.tls")]))
         })
     }
 }
@@ -69,11 +67,11 @@ mod tests {
         let certificates = Certificates(vec![Certificate { of: "server", expires }]);
         for (now, expected) in [
             ("2027-02-17T00:00:00Z", None),
-            ("2027-02-19T00:00:00Z", Some("certificate-expires-soon")),
-            ("2027-03-04T00:00:00Z", Some("certificate-expired")),
+            ("2027-02-19T00:00:00Z", Some(WarningName::CertificateExpiresSoon)),
+            ("2027-03-04T00:00:00Z", Some(WarningName::CertificateExpired)),
         ] {
             let warnings = certificates.warnings(now.parse().unwrap()).collect::<Vec<_>>();
-            assert_eq!(warnings.first().map(|(name, _)| *name), expected, "{now}");
+            assert_eq!(warnings.first().map(|it| it.name), expected, "{now}");
         }
     }
 }

@@ -17,8 +17,8 @@ use super::response::{
 };
 use super::scoped::State;
 use super::state::AdminState;
-use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::records::{JobId, JobPartId};
+use crate::directory::warning::Warning;
 use crate::directory::{Actor, Change, DirectoryError, Page};
 use crate::jobs::{
     BulkRequest, Effect, HEADER, JobView, Jobs, LinesRequest, Plan, ReportLine, UsersRequest, Work,

@@ -19,8 +19,8 @@ use crate::directory::accounts::organizations::OrganizationView;
 use crate::directory::accounts::organizations::{
     NewOrganization, OrganizationFilter, OrganizationPatch,
 };
-use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::records::kind;
+use crate::directory::warning::Warning;
 use crate::web::paths;
 
 /// A secure link, with its URL.

@@ -14,10 +14,11 @@ use super::problem::Problem;
 use super::response::{ApiResult, Document, document};
 use super::scoped::State;
 use super::state::AdminState;
-use super::status::{MailCounts, PortalStatus, Warning};
+use super::status::{MailCounts, PortalStatus};
 use crate::authz::refused_requests::RefusedRequest;
 use crate::clock;
 use crate::directory::records::UserStatus;
+use crate::directory::warning::Warning;
 
 /// How long a server of the portal may take to accept a connection.
 const PORTAL_PATIENCE: Duration = Duration::from_millis(500);

@@ -71,6 +71,8 @@ pub(super) fn table() -> Table {
         .route(Export, Gateway, GET, "/api/v1/audit/checkpoint", audit::checkpoint,
             op("audit.checkpoint", "Sign the entries so far and get the checkpoint")
                 .refuses(&["not-found"]))
+        .route(Export, Gateway, GET, "/api/v1/audit/verification", audit::verification,
+            op("audit.verification", "Verify the audit log against its own checkpoints"))
         .route(Export, Gateway, GET, "/api/v1/audit/export", audit::export,
             op("audit.export", "Export the whole audit log"))
         .route(Manage, Organizations, GET, "/api/v1/export", files::export,

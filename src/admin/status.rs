@@ -17,6 +17,7 @@ use crate::clock;
 use crate::directory::access::api_tokens::{ApiTokenView, TokenWarning};
 use crate::directory::accounts::user_list::UserFilter;
 use crate::directory::records::UserStatus;
+use crate::directory::warning::{Warning, WarningName};
 use crate::directory::{LastReload, Page, PageRequest, Snapshot};
 use crate::session::SessionFilter;
 use portcullis_policy::{Policy, PolicyFiles};
@@ -37,6 +38,7 @@ pub(super) struct Status<'a> {
     sessions: SessionCounts,
     mail: MailCounts,
     lockouts: usize,
+    /// What an operator should look at.
     warnings: Vec<Warning>,
 }
 
@@ -78,14 +80,6 @@ pub(super) struct MailCounts {
     waiting: u64,
     failed: u64,
     unconfirmed: u64,
-}
-
-/// Something that an operator should look at.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-#[schemars(rename = "StatusWarning")]
-pub(super) struct Warning {
-    name: &'static str,
-    detail: String,
 }
 
 pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult<Document<Status<'static>>> {
@@ -137,29 +131,35 @@ fn warnings(
     is_fresh: bool,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let mut warn = |name, detail| warnings.push(Warning { name, detail });
     if !is_fresh {
         let detail = "changes of the store have not been confirmed; requests are refused";
-        warn("store-stale", detail.to_owned());
+        warnings.push(Warning::new(WarningName::StoreStale, detail));
     }
     if let Some(url) = &portal.disabled_redirect_url {
-        warn("portal-disabled", format!("all requests are redirected to {url}"));
+        let detail = format!("all requests are redirected to {url}");
+        warnings.push(Warning::new(WarningName::PortalDisabled, detail).about([url.as_str()]));
     }
     for ServerStatus { address, error, .. } in &portal.servers {
         if let Some(error) = error {
-            warn("portal-unreachable", format!("{address}: {error}"));
+            let warning =
+                Warning::new(WarningName::PortalUnreachable, format!("{address}: {error}"));
+            warnings.push(warning.about([address.to_string()]));
         }
     }
     if let Some(problems) = expectations {
-        warn("expectations-not-met", problems);
+        warnings.push(Warning::new(WarningName::ExpectationsNotMet, problems));
     }
     let MailCounts { failed, unconfirmed, .. } = *mail;
     if failed > 0 {
-        warn("mail-failed", format!("{failed} failed; see `portcullis mail list --state failed`"));
+        let detail = format!("{failed} failed; see `portcullis mail list --state failed`");
+        let warning = Warning::new(WarningName::MailFailed, detail);
+        warnings.push(Warning { count: Some(failed), ..warning });
     }
     if unconfirmed > 0 {
         let list = "portcullis mail list --state unconfirmed";
-        warn("mail-unconfirmed", format!("{unconfirmed} may not have been sent; see `{list}`"));
+        let detail = format!("{unconfirmed} may not have been sent; see `{list}`");
+        let warning = Warning::new(WarningName::MailUnconfirmed, detail);
+        warnings.push(Warning { count: Some(unconfirmed), ..warning });
     }
     warnings
 }
@@ -177,7 +177,7 @@ fn not_reloaded(last: &LastReload) -> Option<Warning> {
          `portcullis check`",
         last.loaded
     );
-    Some(Warning { name: "policy-not-reloaded", detail })
+    Some(Warning::new(WarningName::PolicyNotReloaded, detail))
 }
 
 impl AdminState {
@@ -206,8 +206,7 @@ impl AdminState {
         let expectations = snapshot.check_expectations().err().map(|problems| problems.to_string());
         let mut all = warnings(portal, mail, expectations, self.authz.is_fresh());
         all.extend(not_reloaded(&self.directory.reloads().last()));
-        let certificates = self.certificates.warnings(now);
-        all.extend(certificates.map(|(name, detail)| Warning { name, detail }));
+        all.extend(self.certificates.warnings(now));
         all.extend(self.token_warnings(now).await?);
         Ok(all)
     }
@@ -217,11 +216,11 @@ impl AdminState {
         let tokens = self.directory.api_tokens().to_report(now).await?;
         let warning = |token: &ApiTokenView| {
             let name = match token.warning(now)? {
-                TokenWarning::NeverExpires => "token-never-expires",
-                TokenWarning::ExpiresSoon => "token-expires-soon",
+                TokenWarning::NeverExpires => WarningName::TokenNeverExpires,
+                TokenWarning::ExpiresSoon => WarningName::TokenExpiresSoon,
                 TokenWarning::Expired => return None,
             };
-            Some(Warning { name, detail: token.warning_text(now)? })
+            Some(Warning::new(name, token.warning_text(now)?).about([token.name.as_str()]))
         };
         Ok(tokens.iter().filter_map(warning).collect())
     }

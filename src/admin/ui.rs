@@ -15,8 +15,9 @@
 //! | `visit`, `sent_form`, `fields`, `who` | one request for a page, its form and the fields of that, who is signed in |
 //! | `kit`, `texts`, `assets` | what all pages are made with: texts, style, script, pictures |
 //! | `frame`, `navigation`, `number` | what is around the content of each page |
-//! | `notice` | the page in place of one that cannot be shown |
+//! | `notice`, `late` | the page in place of one that cannot be shown; buttons that came too late |
 //! | `rights`, `issued_factor` | fields and secrets that accounts and tokens have in common |
+//! | `warnings` | the warnings of the API, in words |
 //! | `confirmation`, `change` | the question before a change, with what it would do; and the change |
 //! | `field`, `listed` | fields of forms, and lists that have pages |
 //! | `sign_in`, `set_up`, `destination`, `kept_form` | signing in, a second factor set up there, where it leads, and forms that are kept until then |
@@ -44,6 +45,7 @@ mod issued_factor;
 mod jobs;
 mod kept_form;
 mod kit;
+mod late;
 mod listed;
 mod lockouts;
 mod mail;
@@ -67,16 +69,21 @@ mod texts;
 mod tokens;
 mod users;
 mod visit;
+mod warnings;
 mod who;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use tower_http::compression::CompressionLayer;
 
 pub(super) use self::kit::Ui;
 
 /// The pages, and `api` for every path that is not a page's.
 pub(super) fn router(ui: Ui, api: Router) -> Router {
-    table::router(pages::table(), Arc::new(ui), api).layer(CompressionLayer::new().gzip(true))
+    let pages = table::router(pages::table(), Arc::new(ui), api);
+    let with_notices =
+        tower::service_fn(move |request: Request| late::answer(pages.clone(), request));
+    Router::new().fallback_service(with_notices).layer(CompressionLayer::new().gzip(true))
 }

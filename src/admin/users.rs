@@ -21,9 +21,10 @@ use crate::credential::secret::Secret;
 use crate::directory::access::invitations::Addresses;
 use crate::directory::access::second_factors::SecondFactorView;
 use crate::directory::accounts::user_list::UserFilter;
-use crate::directory::accounts::user_warnings::{Named, Warning};
+use crate::directory::accounts::user_warnings::Named;
 use crate::directory::accounts::users::{NewUser, UserPatch, UserView};
 use crate::directory::records::kind;
+use crate::directory::warning::Warning;
 use crate::directory::{Change, DirectoryError, Page, UserId};
 use crate::session::SessionFilter;
 

@@ -66,6 +66,11 @@ impl Export {
         Ok(Some(lines.0))
     }
 
+    /// How many entries have been read.
+    pub(super) const fn read(&self) -> u64 {
+        self.next
+    }
+
     /// The hashes that the next checkpoint covers; returns what comes after them.
     async fn leaves(&self, lines: &mut Lines) -> Result<Part, StoreError> {
         let after = number_id(self.next);

@@ -25,13 +25,16 @@ pub struct AuditLog {
     pub(super) key: Arc<SigningKey>,
     /// Held while a checkpoint is signed.
     pub(super) signing: Arc<Mutex<()>>,
+    /// Held while the log is verified.
+    pub(super) verifying: Arc<Mutex<()>>,
 }
 
 impl AuditLog {
     /// The log of this directory, with the key that signs its checkpoints.
     #[must_use]
     pub fn new(directory: &Directory, key: SigningKey) -> Self {
-        Self { records: directory.records().clone(), key: Arc::new(key), signing: Arc::default() }
+        let (signing, verifying) = (Arc::default(), Arc::default());
+        Self { records: directory.records().clone(), key: Arc::new(key), signing, verifying }
     }
 
     /// The log of a dry run's directory.

@@ -161,3 +161,27 @@ async fn a_page_of_a_million_entries() {
         println!("{name}: {found} entries in {:.2} ms", began.elapsed().as_secs_f64() * 1000.0);
     }
 }
+
+#[tokio::test]
+async fn i9_the_log_is_verified_where_it_is() {
+    let fixture = Fixture::new().await;
+    let log = AuditLog::new(&fixture.directory, key());
+    for _ in 0..5 {
+        note(&log, "gateway.started", now()).await;
+    }
+    log.checkpoint(now()).await.unwrap();
+    let within = Duration::from_secs(60);
+    let found = log.verify(now(), within).await.unwrap();
+    let size = kinds(&log).await.len() as u64;
+    assert_eq!((found.complete, found.size, &found.fault), (true, size, &None));
+    assert_eq!(found.checkpoint, Some(now()));
+
+    // Checkpoints that another key has signed show nothing.
+    let other = SigningKey::new("portal.example.com/audit", &[8; 32]).unwrap();
+    let other = AuditLog::new(&fixture.directory, other);
+    let found = other.verify(now(), within).await.unwrap();
+    assert!(!found.complete && found.fault.is_some(), "{found:?}");
+
+    let found = log.verify(now(), Duration::ZERO).await.unwrap();
+    assert_eq!((found.complete, found.fault), (false, None), "out of time is not a fault");
+}

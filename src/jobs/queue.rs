@@ -10,10 +10,10 @@ use super::record::{Counts, Job, JobState, PlanPart, Queuer, of_job, part_id};
 use super::view::JobView;
 use super::work::{Plan, Work, check_scope};
 use crate::directory::accounts::id_in_order;
-use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::error::{AttemptError, Refusal};
 use crate::directory::records::audit::{Occurrence, Subject};
 use crate::directory::records::{Authority, JobId, Reader, Stored, kind, put, retry};
+use crate::directory::warning::{Warning, WarningName};
 use crate::directory::{Actor, Change, Directory, DirectoryError, Page, PageRequest};
 use portcullis_store::{Expect, StoreError, Write};
 
@@ -221,12 +221,13 @@ impl Jobs {
                 break;
             }
         }
-        let warning = |detail| Warning { name: "skipped", detail };
+        let warning = |detail| Warning::new(WarningName::Skipped, detail);
         let (number, total) = (job.counts.skipped, job.total);
         // Rows of a file are named one by one, to be corrected there.
         let mut rows: Vec<_> = skipped.iter().filter_map(row_in_words).map(warning).collect();
         if !rows.is_empty() {
-            rows.push(warning(format!("{number} of {total} rows would be skipped")));
+            let sum = warning(format!("{number} of {total} rows would be skipped"));
+            rows.push(Warning { count: Some(number), ..sum });
             return Ok(rows);
         }
         let named: Vec<String> = skipped
@@ -238,7 +239,7 @@ impl Jobs {
             })
             .collect();
         let detail = format!("{number} of {total} would be skipped ({})", named.join("; "));
-        Ok(vec![warning(detail)])
+        Ok(vec![Warning { count: Some(number), ..warning(detail) }])
     }
 
     /// A job that the actor sees, at the expected version.

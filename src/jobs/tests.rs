@@ -272,6 +272,38 @@ async fn chosen_users_are_moved_and_no_others() {
 }
 
 #[tokio::test]
+async fn users_that_match_a_filter_are_changed() {
+    let fixture = customers().await;
+    fixture.user("acme", "match-a", "limited").await;
+    fixture.user("globex", "match-b", "limited").await;
+    fixture.user("globex", "other", "limited").await;
+    let jobs = Jobs::new(fixture.directory.clone());
+    let request = |matching: Value| {
+        let body = json!({ "matching": matching, "action": "disable" });
+        serde_json::from_value::<UsersRequest>(body)
+    };
+    let plan = request(json!({ "search": "MATCH-", "organization": "globex" })).unwrap();
+    let plan = plan.plan(&fixture.directory).await.unwrap();
+    let job = jobs.start(plan, &by_operator(), None).await.unwrap();
+    work(&jobs).await;
+    assert_eq!(ended(&jobs, &job.id).await.0.counts, counts(0, 1, 0, 0));
+    assert!(user(&fixture, "match-b").await.disabled);
+    for login in ["match-a", "other"] {
+        assert!(!user(&fixture, login).await.disabled, "{login}");
+    }
+    // A filter that is not understood would match everyone.
+    assert!(request(json!({ "login": "x" })).is_err());
+    for body in [
+        json!({ "action": "disable" }),
+        json!({ "users": [], "matching": {}, "action": "disable" }),
+        json!({ "matching": { "group": "none" }, "action": "disable" }),
+    ] {
+        let plan = serde_json::from_value::<UsersRequest>(body).unwrap();
+        assert_eq!(plan.plan(&fixture.directory).await.unwrap_err().code(), "invalid");
+    }
+}
+
+#[tokio::test]
 async fn one_job_runs_and_the_others_wait_in_order() {
     let fixture = customers().await;
     let jobs = Jobs::new(fixture.directory.clone());

@@ -4,6 +4,7 @@ pub(super) mod checkpoint;
 mod difference;
 pub(super) mod entry;
 pub(super) mod list;
+pub(super) mod verification;
 
 use jiff::Timestamp;
 use serde::Deserialize;

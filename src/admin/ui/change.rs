@@ -62,6 +62,7 @@ pub(super) async fn carry_out_asked(
     write: Write<'_>,
     question: Question<'_>,
 ) -> Answer<Change> {
+    confirmation::cancelled(visit)?;
     let made = match visit.form.has(CONFIRMED) {
         true => visit.client.write(write).await,
         false => match confirmation::tried(visit, write).await {

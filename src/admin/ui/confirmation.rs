@@ -1,7 +1,7 @@
 //! The question before a change, with what the change would do: its dry run, in sentences.
 //!
 //! A form is sent twice: the first time it is tried out, and if that has consequences the page asks;
-//! the second time it has the field [`CONFIRMED`].
+//! the second time it has the field [`CONFIRMED`], or [`CANCELLED`] if it is to be shown again.
 
 use askama::Template;
 use axum::response::Response;
@@ -15,10 +15,14 @@ use super::number::separated;
 use super::refusal::{Answer, Refusal};
 use super::texts::{Catalogue, Consequences as Words, PeopleAndPermission};
 use super::visit::{Visit, is_secret};
+use super::warnings::Said;
+use crate::directory::warning::{Warning, WarningName};
 use crate::web::text::{Filled, Phrase};
 
 /// The field of a form that was confirmed.
 pub(super) const CONFIRMED: &str = "confirmed";
+/// The field of a form whose confirmation was cancelled.
+const CANCELLED: &str = "cancelled";
 /// How many names a sentence lists.
 const NAMED: usize = 5;
 /// How many of many consequences are shown at first.
@@ -49,35 +53,6 @@ struct PermissionChange {
 struct AccessChange {
     gains: u64,
     loses: u64,
-}
-
-/// Something that may not be meant.
-#[derive(Debug, Deserialize)]
-pub(super) struct Warning {
-    /// Such as `link-closes`.
-    pub(super) name: String,
-    /// In English.
-    pub(super) detail: String,
-}
-
-impl Warning {
-    /// What a warning that lists routes says before the list; all it says, of any other.
-    fn statement(&self) -> &str {
-        match self.split() {
-            Some((statement, _)) => statement,
-            None => &self.detail,
-        }
-    }
-
-    /// The routes that it lists.
-    fn routes(&self) -> Vec<&str> {
-        self.split().map(|(_, routes)| routes.split("; ").collect()).unwrap_or_default()
-    }
-
-    fn split(&self) -> Option<(&str, &str)> {
-        let lists = ["opens-without-sign-in", "routes-open", "routes-close"];
-        self.detail.split_once(": ").filter(|_| lists.contains(&&*self.name))
-    }
 }
 
 #[derive(Deserialize)]
@@ -132,9 +107,7 @@ impl Changes {
             sentences.push(words.sessions.of(self.sessions_ended).to_string());
         }
         // A warning says more about the same link.
-        if !self.links_closed.is_empty()
-            && !self.warnings.iter().any(|it| it.name.starts_with("link-"))
-        {
+        if !self.links_closed.is_empty() && !self.warnings.iter().any(is_about_a_link) {
             let names = listed(&self.links_closed, words);
             sentences.push(words.links.with(names).to_string());
         }
@@ -144,14 +117,21 @@ impl Changes {
         sentences
     }
 
-    pub(super) fn warnings(&self) -> &[Warning] {
-        &self.warnings
+    /// The warnings, in words.
+    pub(super) fn warnings(&self, text: &Catalogue) -> Vec<Said> {
+        self.warnings.iter().map(|warning| Said::of(warning, text)).collect()
     }
+}
 
-    /// The warnings alone.
-    pub(super) fn into_warnings(self) -> Vec<Warning> {
-        self.warnings
-    }
+/// Whether a warning is about a secure link.
+const fn is_about_a_link(warning: &Warning) -> bool {
+    matches!(
+        warning.name,
+        WarningName::LinkCloses
+            | WarningName::LinkOpens
+            | WarningName::LinkReplaced
+            | WarningName::LinkStaysClosed
+    )
 }
 
 /// The consequences that are shown at first, and the further ones.
@@ -196,6 +176,8 @@ pub(super) struct Question<'a> {
     pub(super) back: &'a str,
     /// Whether it takes something away that cannot be brought back.
     pub(super) is_destructive: bool,
+    /// Whether something was typed into the form: the way back leads to it as it was sent.
+    pub(super) keeps_form: bool,
 }
 
 #[derive(Template)]
@@ -205,7 +187,7 @@ struct Page<'a> {
     question: Question<'a>,
     effects: Vec<String>,
     permissions: Vec<String>,
-    warnings: &'a [Warning],
+    warnings: Vec<Said>,
     fields: Vec<(&'a str, &'a str)>,
 }
 
@@ -217,12 +199,21 @@ impl Page<'_> {
     }
 }
 
+/// Whether the visitor was asked about a form and wants it back.
+///
+/// # Errors
+/// If so: [`Refusal::cancelled`], which shows the form as it was sent.
+pub(super) fn cancelled(visit: &Visit) -> Answer<()> {
+    if visit.form.has(CANCELLED) { Err(Refusal::cancelled()) } else { Ok(()) }
+}
+
 /// What a write would do, if the visitor has to be asked about it: it has consequences, and they were
 /// not confirmed.
 ///
 /// # Errors
-/// Those of the write.
+/// Those of the write, and those of [`cancelled`].
 pub(super) async fn needed(visit: &Visit, write: Write<'_>) -> Answer<Option<Changes>> {
+    cancelled(visit)?;
     if visit.form.has(CONFIRMED) {
         return Ok(None);
     }
@@ -253,7 +244,7 @@ pub(super) fn ask(visit: &Visit, question: Question<'_>, changes: &Changes) -> R
             question,
             effects: changes.effects(text),
             permissions: changes.permissions(text),
-            warnings: changes.warnings(),
+            warnings: changes.warnings(text),
             fields: fields.collect(),
         },
     )

@@ -20,6 +20,8 @@ pub(super) struct Frame<'a> {
     pub(super) navigation: Vec<Group<'a>>,
     /// The token for forms.
     pub(super) token: String,
+    /// What the API said to a form of the page that was sent too late, in English.
+    pub(super) late: Option<&'a str>,
     now: Timestamp,
 }
 
@@ -59,6 +61,7 @@ impl<'a> Frame<'a> {
             who: visit.who.as_ref(),
             navigation: navigation.into_iter().filter(|group| !group.links.is_empty()).collect(),
             token: visit.token(),
+            late: visit.late.as_deref(),
             now: visit.now,
         }
     }

@@ -8,11 +8,14 @@ use axum::body::Bytes;
 use http::{Method, StatusCode};
 
 use super::client::Write;
+use super::field::Field;
 use super::fields::address;
 use super::frame::Frame;
 use super::groups::{self, Group};
 use super::jobs;
 use super::jobs::preview::Preview;
+use super::organizations::filter::{self, Meant};
+use super::organizations::suggestions;
 use super::refusal::Refusal;
 use super::texts::{Import, Jobs};
 use super::visit::{Failure, PageResult, Visit};
@@ -28,7 +31,8 @@ const KINDS: [&str; 3] = ["organizations", "end-users", "users"];
 #[derive(Debug)]
 struct Form {
     kind: &'static str,
-    organization: String,
+    /// The one of rows that name none.
+    organization: Meant,
     group: String,
     groups: Vec<Group>,
     is_inviting: bool,
@@ -44,6 +48,7 @@ struct Page<'a> {
     text: &'a Import,
     jobs: &'a Jobs,
     form: Form,
+    organization: Field<'a>,
     /// What importing the file would do, if it was tried out.
     preview: Option<Preview>,
     problem: Option<String>,
@@ -59,7 +64,7 @@ impl Form {
         groups.retain(|group| group.of == of);
         Ok(Self {
             kind: kind.unwrap_or("users"),
-            organization: given.get("organization").to_owned(),
+            organization: filter::meant(visit, given.get("organization")).await?,
             group: given.get("group").to_owned(),
             groups,
             is_inviting: given.has("invite"),
@@ -72,7 +77,7 @@ impl Form {
     /// Where the file is sent to, with the parameters that this kind of file has.
     fn path(&self) -> String {
         let is_users = self.kind == "users";
-        let organization = if self.kind == "organizations" { "" } else { &self.organization };
+        let organization = if self.kind == "organizations" { "" } else { &self.organization.id };
         let group = if is_users { &*self.group } else { "" };
         let invite = if is_users && self.is_inviting { "true" } else { "" };
         let parameters = [("organization", organization), ("group", group), ("invite", invite)];
@@ -144,6 +149,10 @@ fn page(visit: &Visit, form: Form, preview: Option<Preview>) -> Page<'_> {
         frame: visit.frame(),
         text: &text.import,
         jobs: &text.jobs,
+        organization: Field::new("organization", &text.import.organization)
+            .value(&*form.organization.id)
+            .hint(&text.import.organization_hint)
+            .suggestions(suggestions::PATH),
         form,
         preview,
         problem: None,

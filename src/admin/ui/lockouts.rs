@@ -113,3 +113,8 @@ async fn page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Answer<View<'a
         may_release: visit.may(Authority::Support),
     })
 }
+
+/// The address of a form leads back to the page.
+pub(super) async fn back(visit: Visit) -> PageResult {
+    visit.go("/lockouts")
+}

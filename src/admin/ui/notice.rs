@@ -49,7 +49,7 @@ fn title<'a>(text: &'a Catalogue, refusal: &Refusal) -> &'a Text {
 }
 
 /// What the API says, or what the role is that would do.
-fn detail(text: &Catalogue, refusal: &Refusal) -> String {
+pub(super) fn detail(text: &Catalogue, refusal: &Refusal) -> String {
     match (&*refusal.kind, &refusal.role) {
         ("role-required", Some(role)) => text.notice.role_required.with(role).plain(),
         ("not-found", _) => text.notice.not_found_detail.to_string(),

@@ -1,7 +1,9 @@
 //! Organizations: their list, and a page each.
 
+pub(super) mod choices;
 pub(super) mod deletion;
 pub(super) mod editor;
+pub(super) mod filter;
 pub(super) mod link;
 pub(super) mod list;
 pub(super) mod new;

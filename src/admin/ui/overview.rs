@@ -9,9 +9,11 @@ use serde::Deserialize;
 
 use super::fields::{address, segment};
 use super::frame::Frame;
-use super::texts::Overview as Words;
+use super::texts::{Catalogue, Overview as Words};
 use super::visit::{PageResult, Visit};
+use super::warnings::Said;
 use crate::directory::records::Authority;
+use crate::directory::warning::{Warning, WarningName};
 
 /// How many sign-ins are shown, of each kind.
 const SIGN_INS: usize = 5;
@@ -76,12 +78,6 @@ struct Refusals {
     reference: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct Warning {
-    name: String,
-    detail: String,
-}
-
 /// An entry of the audit log about a sign-in.
 #[derive(Debug, Deserialize)]
 struct SignIn {
@@ -115,8 +111,13 @@ impl Gateway {
 
     /// Whether the policy files differ from what is in force, or expectations are not met.
     fn has_policy_warning(&self) -> bool {
-        let names = ["policy-not-reloaded", "expectations-not-met"];
-        self.warnings.iter().any(|warning| names.contains(&&*warning.name))
+        let names = [WarningName::PolicyNotReloaded, WarningName::ExpectationsNotMet];
+        self.warnings.iter().any(|warning| names.contains(&warning.name))
+    }
+
+    /// The warnings, in words.
+    fn said(&self, text: &Catalogue) -> Vec<Said> {
+        self.warnings.iter().map(|warning| Said::of(warning, text)).collect()
     }
 }
 

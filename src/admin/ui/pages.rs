@@ -4,11 +4,12 @@
 
 use super::destination::SIGN_IN;
 use super::navigation::Section;
-use super::organizations::{self, suggestions};
+use super::organizations::{self, choices, suggestions};
 use super::table::Pages;
 use super::{
-    account, administrators, asset_files, audit, branding, bulk, end_users, explain, groups, import, jobs,
-    lockouts, mail, overview, preferences, routes, sessions, set_up, sign_in, tokens, users,
+    account, administrators, asset_files, audit, branding, bulk, end_users, explain, groups,
+    import, jobs, lockouts, mail, overview, preferences, routes, sessions, set_up, sign_in, tokens,
+    users,
 };
 use crate::admin::authority::Authority::{Export, Manage, Own, Public, Read, Support};
 use crate::admin::authority::Reach::{Gateway, Organizations, Shared};
@@ -30,6 +31,7 @@ pub(super) fn table() -> Pages {
         .show(Read, Organizations, "/organizations", organizations::list::show)
             .entry(Section::People, |it| &it.organizations.title)
         .show(Read, Organizations, suggestions::PATH, suggestions::show)
+        .show(Read, Organizations, choices::PATH, choices::show)
         .show(Manage, Gateway, "/organizations/new", organizations::new::show)
         .act(Manage, Gateway, "/organizations/new", organizations::new::create)
         .show(Read, Organizations, "/organizations/{id}", organizations::page::show)
@@ -110,9 +112,12 @@ pub(super) fn table() -> Pages {
         .act(Manage, Gateway, "/routes/reload", routes::reload::reload)
 
         .show(Read, Organizations, "/sessions", sessions::show).entry(Section::Activity, |it| &it.navigation.sessions)
+        .show(Read, Organizations, "/sessions/end", sessions::back)
         .act(Support, Organizations, "/sessions/end", sessions::end)
+        .show(Read, Organizations, "/sessions/end-all", sessions::back)
         .act(Support, Organizations, "/sessions/end-all", sessions::end_all)
         .show(Read, Organizations, "/lockouts", lockouts::show).entry(Section::Activity, |it| &it.navigation.lockouts)
+        .show(Read, Organizations, "/lockouts/release", lockouts::back)
         .act(Support, Organizations, "/lockouts/release", lockouts::release)
         .show(Read, Organizations, "/mail", mail::list::show).entry(Section::Activity, |it| &it.navigation.mail)
         .act(Support, Gateway, "/mail/test", mail::test::send)
@@ -121,6 +126,7 @@ pub(super) fn table() -> Pages {
         .act(Support, Organizations, "/mail/{id}/retry", mail::detail::retry)
         .show(Read, Organizations, "/jobs", jobs::list::show).entry(Section::Activity, |it| &it.navigation.jobs)
         .show(Read, Organizations, "/jobs/{id}", jobs::detail::show)
+        .show(Read, Organizations, "/jobs/{id}/cancel", jobs::detail::back)
         .act(Manage, Organizations, "/jobs/{id}/cancel", jobs::detail::cancel)
 
         .show(Read, Gateway, "/preferences", preferences::show).entry(Section::Setup, |it| &it.preferences.title)
@@ -140,6 +146,7 @@ pub(super) fn table() -> Pages {
         .show(Read, Organizations, "/audit", audit::list::show).entry(Section::Activity, |it| &it.audit.title)
         .show(Read, Organizations, "/audit/{id}", audit::entry::show)
         .show(Export, Gateway, "/audit/checkpoint", audit::checkpoint::show)
+        .show(Export, Gateway, "/audit/verification", audit::verification::show)
 
         .show(Own, Gateway, "/administrators", administrators::list::show)
             .entry(Section::Setup, |it| &it.administrators.title)

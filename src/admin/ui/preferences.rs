@@ -137,6 +137,7 @@ pub(super) async fn save(visit: Visit) -> PageResult {
                 to: "",
                 back: &visit.path,
                 is_destructive: act == Act::Disable,
+                keeps_form: form.get("do").is_empty(),
             };
             return Ok(confirmation::ask(&visit, question, &changes));
         }
@@ -147,7 +148,7 @@ pub(super) async fn save(visit: Visit) -> PageResult {
         Ok(()) => visit.go("/preferences?done=saved"),
         Err(refusal) if refusal.is_about_the_form() => {
             let page = page(&visit, Some(&refusal)).await?;
-            Ok(visit.page(StatusCode::CONFLICT, &page))
+            Ok(visit.page(refusal.of_page(StatusCode::CONFLICT), &page))
         }
         Err(refusal) => Err(refusal.into()),
     }
@@ -190,7 +191,8 @@ async fn page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Result<Page<'a
         is_saved: visit.is_done("saved"),
         problem: refusal
             .filter(|_| url_problem.is_none() && !is_conflict)
-            .map(|refusal| refusal.detail.clone()),
+            .and_then(|refusal| refusal.apart_from(&[URL]))
+            .map(str::to_owned),
         url_problem,
         conflict: is_conflict.then_some(in_force),
         stored,

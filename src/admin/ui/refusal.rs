@@ -9,6 +9,9 @@ use serde_json::Value;
 use crate::admin::problem::Problem;
 use crate::web::problem::TYPE_PREFIX;
 
+/// The kind of [`Refusal::cancelled`].
+const CANCELLED: &str = "cancelled";
+
 /// What the API answers to a request of a page.
 pub(super) type Answer<T> = Result<T, Refusal>;
 
@@ -85,6 +88,16 @@ impl Refusal {
         refusal
     }
 
+    /// Not an error: the visitor was asked, and wants the form back.
+    pub(super) fn cancelled() -> Self {
+        Self::of(StatusCode::OK, CANCELLED)
+    }
+
+    /// The status of a page that shows the form again; `refused` unless the visitor wanted it back.
+    pub(super) fn of_page(&self, refused: StatusCode) -> StatusCode {
+        if self.kind == CANCELLED { StatusCode::OK } else { refused }
+    }
+
     /// The error of a form that cannot be read.
     pub(super) fn malformed(detail: &str) -> Self {
         let mut refusal = Self::of(StatusCode::BAD_REQUEST, "malformed");
@@ -130,6 +143,7 @@ impl Refusal {
                 | StatusCode::PAYLOAD_TOO_LARGE
         ) || self.kind == "escalation"
             || self.kind == "out-of-scope"
+            || self.kind == CANCELLED
     }
 
     /// Whether the record was changed by another request since it was read.
@@ -151,7 +165,7 @@ impl Refusal {
     /// What is wrong with the form as a whole: the detail, unless it is about one of these fields.
     pub(super) fn apart_from(&self, fields: &[&str]) -> Option<&str> {
         let is_shown = self.errors.iter().any(|error| fields.contains(&&*error.field));
-        (!is_shown).then_some(self.detail.as_str())
+        (!is_shown).then_some(self.detail.as_str()).filter(|detail| !detail.is_empty())
     }
 }
 

@@ -1,13 +1,16 @@
 //! The fields of what an account or a token may do: role, scope, and seeing the portal as a person.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
-use super::refusal::Refusal;
+use super::organizations::choices::{Choices, SEARCH};
+use super::refusal::{Answer, Refusal};
 use super::texts::Rights;
+use super::visit::Visit;
 use crate::directory::records::{Role, Scope};
+
+/// The button that searches: `do` in the form.
+pub(super) const FIND: &str = "find";
 
 /// The fields, as a page shows them. Templates have them as `rights`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +18,9 @@ pub(super) struct RightsForm {
     pub(super) role: String,
     /// Whether it is limited to some organizations.
     pub(super) is_limited: bool,
-    /// The ids of the organizations, one a line.
-    pub(super) organizations: String,
+    pub(super) organizations: Choices,
+    /// What organizations are searched for.
+    pub(super) search: String,
     pub(super) impersonate: bool,
     pub(super) role_problem: Option<String>,
     pub(super) scope_problem: Option<String>,
@@ -26,11 +30,11 @@ impl RightsForm {
     /// The fields of these rights.
     pub(super) fn stored(role: Role, scope: &Scope, impersonate: bool) -> Self {
         let ids = scope.limited().into_iter().flatten();
-        let ids: Vec<_> = ids.map(ToString::to_string).collect();
         Self {
             role: role.name().to_owned(),
             is_limited: scope.is_limited(),
-            organizations: ids.join("\n"),
+            organizations: Choices::of(ids.map(|id| id.as_str())),
+            search: String::new(),
             impersonate,
             role_problem: None,
             scope_problem: None,
@@ -42,11 +46,31 @@ impl RightsForm {
         Self {
             role: form.get("role").to_owned(),
             is_limited: form.get("scope") == "some",
-            organizations: form.get("organizations").to_owned(),
+            organizations: Choices::sent(form),
+            search: form.get(SEARCH).to_owned(),
             impersonate: form.has("impersonate"),
             role_problem: None,
             scope_problem: None,
         }
+    }
+
+    /// Reads the names of the organizations, and what is found by what is searched for.
+    pub(super) async fn read(&mut self, visit: &Visit) -> Answer<()> {
+        self.organizations.read(visit, &self.search).await
+    }
+
+    /// Whether the form was sent to search, or before anything was chosen of what is searched for.
+    /// Then it has what was found, and is shown again in place of being saved.
+    pub(super) async fn searches(&mut self, visit: &Visit) -> Answer<bool> {
+        let is_asked = visit.form.get("do") == FIND;
+        let is_open = self.is_limited && self.organizations.ids().is_empty();
+        if self.search.is_empty() || !(is_asked || is_open) {
+            return Ok(false);
+        }
+        self.read(visit).await?;
+        self.organizations.choose_only();
+        self.is_limited = true;
+        Ok(true)
     }
 
     /// The same with what the API says about its fields.
@@ -72,11 +96,7 @@ impl RightsForm {
 
     /// The members of the API's document.
     pub(super) fn document(&self) -> Map<String, Value> {
-        let ids: BTreeSet<&str> = self
-            .organizations
-            .split([',', ' ', '\n', '\r', '\t'])
-            .filter(|id| !id.is_empty())
-            .collect();
+        let ids = self.organizations.ids();
         Map::from_iter([
             ("role".to_owned(), json!(self.role)),
             ("scope".to_owned(), json!(self.is_limited.then_some(ids))),
@@ -100,11 +120,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn organizations_are_taken_one_a_line_and_once() {
-        let form = Fields::parse(b"role=owner&scope=some&organizations=b%0D%0Aa,+b");
+    fn organizations_are_taken_once_and_only_for_a_scope() {
+        let form =
+            Fields::parse(b"role=owner&scope=some&organization=b&organization=a&organization=b");
         let document = RightsForm::sent(&form).document();
         assert_eq!(document["scope"], json!(["a", "b"]));
-        let form = Fields::parse(b"role=owner&scope=all&organizations=b");
+        let form = Fields::parse(b"role=owner&scope=all&organization=b");
         assert_eq!(RightsForm::sent(&form).document()["scope"], Value::Null);
     }
 }

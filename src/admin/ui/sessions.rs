@@ -7,9 +7,12 @@ use serde::Deserialize;
 
 use super::client::Write;
 use super::confirmation::{self, Question};
+use super::field::Field;
 use super::fields::{Fields, address, segment};
 use super::frame::Frame;
 use super::groups::Listed;
+use super::organizations::filter::{self, Meant};
+use super::organizations::suggestions;
 use super::refusal::{Answer, Refusal};
 use super::texts::Sessions as Words;
 use super::visit::{PageResult, Visit};
@@ -56,10 +59,12 @@ struct User {
 #[derive(Debug)]
 struct Filter<'a> {
     kind: &'static str,
-    organization: &'a str,
+    /// Its id, or what was typed.
+    organization: String,
     login: &'a str,
     /// The id of the user with that login.
     user: String,
+    meant: Meant,
 }
 
 #[derive(Template)]
@@ -73,6 +78,9 @@ struct View<'a> {
     hidden: u64,
     done: Option<&'a Text>,
     problem: Option<String>,
+    organization: Field<'a>,
+    /// The organizations that the filter may mean: an address of this page, and a name.
+    matches: Vec<(String, String)>,
     may_end: bool,
 }
 
@@ -119,16 +127,18 @@ impl<'a> Filter<'a> {
             "" => given.get("user").to_owned(),
             login => id_of(visit, login).await?,
         };
+        let meant = filter::meant(visit, given.get("organization")).await?;
         Ok(Self {
             kind: KINDS.into_iter().find(|kind| *kind == given.get("kind")).unwrap_or_default(),
-            organization: given.get("organization"),
+            organization: meant.id.clone(),
             login,
             user,
+            meant,
         })
     }
 
     fn parameters(&self) -> [(&'static str, &str); 3] {
-        [("kind", self.kind), ("organization", self.organization), ("user", &self.user)]
+        [("kind", self.kind), ("organization", &self.organization), ("user", &self.user)]
     }
 
     /// The address of the page with this filter.
@@ -136,7 +146,7 @@ impl<'a> Filter<'a> {
         let user = if self.login.is_empty() { &*self.user } else { "" };
         let given = [
             ("kind", self.kind),
-            ("organization", self.organization),
+            ("organization", &self.organization),
             ("login", self.login),
             ("user", user),
             more,
@@ -197,6 +207,10 @@ pub(super) async fn show(visit: Visit) -> PageResult {
         text,
         next: page.next.map(|next| filter.address(("after", &next))),
         sessions,
+        organization: Field::new("organization", &text.organization)
+            .value(&*filter.organization)
+            .suggestions(suggestions::PATH),
+        matches: filter.meant.links(&visit),
         hidden: page.hidden.unwrap_or_default(),
         filter,
         done,
@@ -235,9 +249,15 @@ pub(super) async fn end_all(visit: Visit) -> PageResult {
             to: "",
             back: &back,
             is_destructive: true,
+            keeps_form: false,
         };
         return Ok(confirmation::ask(&visit, question, &changes));
     }
     visit.client.write(write).await?;
     visit.go(&filter.address(("done", "all")))
+}
+
+/// The address of a form leads back to the page.
+pub(super) async fn back(visit: Visit) -> PageResult {
+    visit.go(PATH)
 }

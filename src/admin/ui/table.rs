@@ -20,6 +20,7 @@ use super::client::Client;
 use super::fields::Fields;
 use super::kept_form::Kept;
 use super::kit::Ui;
+use super::late::Late;
 use super::navigation::{Declared, Entry, Section};
 use super::refusal::{Answer, Refusal};
 use super::sent_form::{self, Limits};
@@ -268,6 +269,15 @@ impl Shared {
     /// The page in place of the one that failed. A form whose session has ended is kept.
     fn failed(&self, visit: &Visit, kept: &Kept, parts: &Parts, failure: &Failure) -> Response {
         match failure {
+            Failure::Api(refusal)
+                if parts.method == Method::POST
+                    && visit.who.is_some()
+                    && refusal.is_about_the_form() =>
+            {
+                let mut response = notice::failure(visit, failure);
+                response.extensions_mut().insert(Late(notice::detail(visit.text(), refusal)));
+                response
+            }
             Failure::Api(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
                 if parts.method == Method::POST {
                     return sign_in::keeping(visit, kept);
@@ -295,6 +305,7 @@ impl Shared {
             uploads: Vec::new(),
             who: None,
             headers,
+            late: parts.extensions.get::<Late>().map(|Late(said)| said.clone()),
             now: clock::now(),
         }
     }
@@ -313,6 +324,7 @@ impl Shared {
             uploads: Vec::new(),
             who: visit.who.clone(),
             session: visit.session,
+            late: None,
             now: visit.now,
         }
     }

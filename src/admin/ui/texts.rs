@@ -1,6 +1,6 @@
 //! Every text of the admin UI, by page. A file of a language has exactly these keys.
 //!
-//! What the API says about a field or in a warning is in English, in all languages.
+//! What the API says about a field is in English, in all languages.
 
 mod account;
 mod activity;
@@ -19,6 +19,7 @@ mod preferences;
 mod rights;
 mod tokens;
 mod users;
+mod warnings;
 
 use serde::Deserialize;
 
@@ -40,6 +41,7 @@ pub(super) use self::preferences::Preferences;
 pub(super) use self::rights::Rights;
 pub(super) use self::tokens::Tokens;
 pub(super) use self::users::Users;
+pub(super) use self::warnings::Warnings;
 use crate::web::text::{TimeWords, Translation, Translations};
 
 /// The texts in all languages.
@@ -61,7 +63,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
     (
         "en",
         files!(
-            "en": "common", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
+            "en": "common", "warnings", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
             "activity",
         ),
@@ -69,7 +71,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
     (
         "de",
         files!(
-            "de": "common", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
+            "de": "common", "warnings", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
             "activity",
         ),
@@ -89,6 +91,7 @@ pub(super) struct AdminTexts {
     pub(super) kept_form: KeptForm,
     pub(super) confirmation: Confirmation,
     pub(super) consequences: Consequences,
+    pub(super) warnings: Warnings,
     pub(super) sign_in: SignIn,
     pub(super) overview: Overview,
     pub(super) groups: Groups,

@@ -61,6 +61,8 @@ pub(super) struct Visit {
     /// Who is signed in; `None` on public pages.
     pub(super) who: Option<Who>,
     pub(super) session: Option<TokenHash>,
+    /// What the API said to a form of the page that was sent too late.
+    pub(super) late: Option<String>,
     pub(super) now: Timestamp,
 }
 

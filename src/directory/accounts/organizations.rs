@@ -6,7 +6,6 @@ use crate::directory::accounts::password_reuse::{Compared, differs, reject_passw
 use crate::directory::accounts::patch;
 use crate::directory::accounts::portal_sessions;
 use crate::directory::accounts::reference::require;
-use crate::directory::accounts::user_warnings::Warning;
 use crate::directory::core::Core;
 use crate::directory::error::{AttemptError, DirectoryError, Refusal};
 use crate::directory::records::audit::Occurrence;
@@ -15,6 +14,7 @@ use crate::directory::records::{
     OrganizationId, Page, PageRequest, Parked, Scope, Stored, TEXT, User, kind, of_new, present,
     put, retry,
 };
+use crate::directory::warning::{Warning, WarningName};
 use portcullis_policy::built_in;
 use portcullis_store::{CommitError, Expect, Key, Search, StoreError, Write};
 use serde::{Deserialize, Serialize};
@@ -349,14 +349,12 @@ impl Organizations {
             other.id != organization.id && fold(&other.doc.name) == name
         };
         let other = found.ok()?.items.into_iter().find(is_same)?;
-        Some(Warning {
-            name: "name-in-use",
-            detail: format!(
-                "the organization `{}` has the name `{}` too; if they are not the same customer, \
-                 give them different names, because commands then need the id",
-                other.id, other.doc.name
-            ),
-        })
+        let detail = format!(
+            "the organization `{}` has the name `{}` too; if they are not the same customer, \
+             give them different names, because commands then need the id",
+            other.id, other.doc.name
+        );
+        Some(Warning::new(WarningName::NameInUse, detail).about([other.id.as_str()]))
     }
 
     /// Checks that portal users can be created in a group (R6).

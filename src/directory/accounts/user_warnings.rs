@@ -1,24 +1,14 @@
 //! Warnings about portal users that were just created, invited or changed: it was done, but may not be what
 //! was meant.
 
-use serde::Serialize;
-
 use super::user_view::UserView;
 use super::users::Users;
 use crate::credential::folding::fold;
 use crate::directory::error::DirectoryError;
 use crate::directory::records::{EndUser, Group, OrganizationId, Stored, User};
+use crate::directory::warning::{Warning, WarningName};
 use crate::email;
 use portcullis_store::Key;
-
-/// Something that may not be what was meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Warning {
-    /// A stable name.
-    pub name: &'static str,
-    /// What it is, and what to do about it.
-    pub detail: String,
-}
 
 /// What a request named, and did not leave to a default.
 #[derive(Debug, Clone, Copy)]
@@ -58,13 +48,13 @@ impl Users {
     ) -> Result<Option<Warning>, DirectoryError> {
         let stored = self.core.read().get::<User>(&user.id).await?;
         let is_off = |user: &User| user.second_factor.is_some() && !user.asks_for_second_factor();
-        Ok(stored.filter(|stored| is_off(&stored.doc)).map(|_| Warning {
-            name: "second-factor-no-longer-asked",
-            detail: format!(
+        Ok(stored.filter(|stored| is_off(&stored.doc)).map(|_| {
+            let detail = format!(
                 "sign-in no longer asks `{}` for the second factor, which was set up because it \
                  was required: the password alone is enough",
                 user.login
-            ),
+            );
+            Warning::new(WarningName::SecondFactorNoLongerAsked, detail).about([&*user.login])
         }))
     }
 
@@ -77,15 +67,16 @@ impl Users {
         }
         drop(snapshot);
         let group = self.core.read().get::<Group>(&user.group).await.ok().flatten();
-        let name = group.map_or_else(String::new, |group| format!(" ({})", group.doc.name));
-        Some(Warning {
-            name: "default-group-has-all-permissions",
-            detail: format!(
-                "`{}` is in the default group `{}`{name}, which has all permissions; name another \
-                 group if that is not intended, or make another group the default",
-                user.login, user.group
-            ),
-        })
+        let name = group.map(|group| group.doc.name);
+        let named = name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+        let detail = format!(
+            "`{}` is in the default group `{}`{named}, which has all permissions; name another \
+             group if that is not intended, or make another group the default",
+            user.login, user.group
+        );
+        let group = name.unwrap_or_else(|| user.group.to_string());
+        let warning = Warning::new(WarningName::DefaultGroupHasAllPermissions, detail);
+        Some(warning.about([user.login.clone(), group]))
     }
 
     /// An invitation to another address than a login that is one.
@@ -105,10 +96,9 @@ impl Users {
                   assign the user to an end user (`end_user`)"
                 .to_owned(),
         };
-        Ok(Some(Warning {
-            name: "invitation-sent-elsewhere",
-            detail: format!("the invitation goes to `{sent_to}`, not to `{login}`; {way_out}"),
-        }))
+        let detail = format!("the invitation goes to `{sent_to}`, not to `{login}`; {way_out}");
+        let warning = Warning::new(WarningName::InvitationSentElsewhere, detail);
+        Ok(Some(warning.about([&**login, &**sent_to])))
     }
 
     /// The organization's end user with this address.

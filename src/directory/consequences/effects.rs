@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::links::LinkChange;
 use super::mailed_links::EndedLink;
 use super::tally::{AccessChange, PermissionChange, RouteChanges};
@@ -48,15 +46,6 @@ pub struct EndedSessions {
     pub links: BTreeMap<OrganizationId, usize>,
     /// Sessions that are open now, when the portal is being disabled or enabled; otherwise 0.
     pub kept: usize,
-}
-
-/// Something that may not be what was meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SilentConsequence {
-    /// A stable name.
-    pub name: &'static str,
-    /// What it is, and what to do about it.
-    pub detail: String,
 }
 
 /// A portal user who is left without password and invitation, and is the only one of an organization.

@@ -1,6 +1,7 @@
 //! Texts as they stand in a catalogue: with places for values, some of which are emphasized.
 //!
-//! `{name}` is the place of a value, `*{name}*` one that is emphasized. Which values a text takes is
+//! `{name}` is the place of a value, `*{name}*` one that is emphasized, and between backquotes one
+//! that is set as code. Which values a text takes is
 //! part of its type: a text that names another is an error when it is read, and a page that does
 //! not give them all does not compile. Texts and values are escaped when they are rendered; neither
 //! is ever taken for HTML.
@@ -27,7 +28,15 @@ pub(crate) type Text = Phrase<Nothing>;
 #[derive(Debug, Clone)]
 enum Piece {
     Words(String),
-    Value { number: usize, emphasized: bool },
+    Value { number: usize, style: Style },
+}
+
+/// How a value looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Plain,
+    Emphasis,
+    Code,
 }
 
 /// The names of the values that a text takes.
@@ -39,11 +48,13 @@ pub(crate) trait Values {
 #[derive(Debug, Clone)]
 pub(crate) enum Value<'a> {
     Words(Cow<'a, str>),
-    /// Several names, each emphasized by itself if their place is.
+    /// Several names, each styled by itself as their place is.
     Names {
         names: Vec<Cow<'a, str>>,
         comma: &'a Text,
         last: &'a Text,
+        /// How many more there are, in words.
+        more: Option<String>,
     },
     Time(Cow<'a, RelativeTime>),
 }
@@ -175,9 +186,9 @@ impl Filled<'_> {
         for piece in self.pieces {
             match piece {
                 Piece::Words(words) => write_text(to, words, html)?,
-                Piece::Value { number, emphasized } => {
+                Piece::Value { number, style } => {
                     if let Some(value) = self.values.get(*number) {
-                        value.write(to, html, *emphasized)?;
+                        value.write(to, html, *style)?;
                     }
                 }
             }
@@ -199,21 +210,23 @@ impl<'a> Value<'a> {
     /// Names with commas between them, and `last` before the last one.
     pub(crate) fn names(names: &[&'a str], words: &'a ListWords, last: &'a Text) -> Self {
         let names = names.iter().map(|name| Cow::Borrowed(*name)).collect();
-        Self::Names { names, comma: &words.comma, last }
+        Self::Names { names, comma: &words.comma, last, more: None }
     }
 
-    fn write(&self, to: &mut impl fmt::Write, html: bool, emphasized: bool) -> fmt::Result {
+    fn write(&self, to: &mut impl fmt::Write, html: bool, style: Style) -> fmt::Result {
         match self {
-            Self::Words(words) => write_value(to, words, html, emphasized),
-            Self::Names { names, comma, last } => {
+            Self::Words(words) => write_value(to, words, html, style),
+            Self::Names { names, comma, last, more } => {
                 for (number, name) in names.iter().enumerate() {
                     if number > 0 {
-                        let between = if number + 1 == names.len() { last } else { comma };
-                        write_text(to, between.as_str(), html)?;
+                        let is_last = number + 1 == names.len() && more.is_none();
+                        write_text(to, if is_last { last } else { comma }.as_str(), html)?;
                     }
-                    write_value(to, name, html, emphasized)?;
+                    write_value(to, name, html, style)?;
                 }
-                Ok(())
+                let Some(more) = more else { return Ok(()) };
+                write_text(to, last.as_str(), html)?;
+                write_text(to, more, html)
             }
             Self::Time(time) if html => {
                 write!(to, "<time datetime=\"{}\" title=\"{}\"", time.exact, time.title)?;
@@ -221,7 +234,7 @@ impl<'a> Value<'a> {
                     write!(to, " data-left=\"{}\"", time.seconds)?;
                 }
                 to.write_char('>')?;
-                write_value(to, &time.words, html, emphasized)?;
+                write_value(to, &time.words, html, style)?;
                 to.write_str("</time>")
             }
             Self::Time(time) => to.write_str(&time.words),
@@ -229,13 +242,15 @@ impl<'a> Value<'a> {
     }
 }
 
-fn write_value(to: &mut impl fmt::Write, text: &str, html: bool, emphasized: bool) -> fmt::Result {
-    if html && emphasized {
-        to.write_str("<strong>")?;
-        write_text(to, text, html)?;
-        return to.write_str("</strong>");
-    }
-    write_text(to, text, html)
+fn write_value(to: &mut impl fmt::Write, text: &str, html: bool, style: Style) -> fmt::Result {
+    let (before, after) = match style {
+        Style::Emphasis if html => ("<strong>", "</strong>"),
+        Style::Code if html => ("<code>", "</code>"),
+        Style::Plain | Style::Emphasis | Style::Code => ("", ""),
+    };
+    to.write_str(before)?;
+    write_text(to, text, html)?;
+    to.write_str(after)
 }
 
 fn write_text(to: &mut impl fmt::Write, text: &str, html: bool) -> fmt::Result {
@@ -282,13 +297,22 @@ impl<V: Values> Phrase<V> {
             let (name, after) = after.split_once('}').ok_or("`{` is not closed by `}`")?;
             let number = V::NAMES.iter().position(|known| *known == name);
             let number = number.ok_or_else(|| unknown(name, V::NAMES))?;
-            let emphasized = before.ends_with('*') && after.starts_with('*');
-            words.push_str(if emphasized { before.trim_end_matches('*') } else { before });
+            let is_between = |mark: char| before.ends_with(mark) && after.starts_with(mark);
+            let (style, before, after) = match [is_between('*'), is_between('`')] {
+                [true, _] => {
+                    (Style::Emphasis, before.trim_end_matches('*'), after.trim_start_matches('*'))
+                }
+                [_, true] => {
+                    (Style::Code, before.trim_end_matches('`'), after.trim_start_matches('`'))
+                }
+                [false, false] => (Style::Plain, before, after),
+            };
+            words.push_str(before);
             if !words.is_empty() {
                 pieces.push(Piece::Words(std::mem::take(&mut words)));
             }
-            pieces.push(Piece::Value { number, emphasized });
-            rest = if emphasized { after.trim_start_matches('*') } else { after };
+            pieces.push(Piece::Value { number, style });
+            rest = after;
         }
         words.push_str(rest);
         if !words.is_empty() {

@@ -115,12 +115,23 @@ async fn ui_token_is_shown_once_and_can_be_limited_and_revoked() {
     let acme = gate.admin.organization("Acme").await;
     let mut owner = AdminUi::owner(&gate).await;
     let form = owner.open("/tokens/new").await.form("/tokens").set("role", "technician");
-    let wrong = form.clone().set("name", SCRIPT).set("scope", "some").set("organizations", "nope");
+    let wrong = form.clone().set("name", SCRIPT).set("scope", "some").set("organization", "nope");
     let refused = owner.submit(&wrong.set("expires", "2020-01-01")).await;
     assert_eq!(refused.status, 422);
     refused.says("field-problem");
 
-    let form = form.set("name", "CI & <b>").set("scope", "some").set("organizations", &acme);
+    // Organizations are found by their names; saving waits until one is chosen.
+    let form = form.set("name", "CI & <b>").set("scope", "some");
+    let search = form.clone().set("organization_search", "acm").set("do", "find");
+    let found = owner.submit(&search).await;
+    found.says(&format!("name=\"organization\" value=\"{acme}\" checked"));
+    found.says("value=\"CI &#38; &#60;b&#62;\"");
+    let none = owner.submit(&form.clone().set("organization_search", "nope")).await;
+    none.says("Nothing matches.");
+    assert_eq!(gate.admin.get("/api/v1/tokens").await.ok()["items"].as_array().unwrap().len(), 0);
+    owner.open("/organizations/choices?organization_search=AC").await.says("Acme");
+
+    let form = form.set("name", "CI & <b>").set("scope", "some").set("organization", &acme);
     let created = owner.submit(&form.set("expires", "2099-01-01")).await;
     let (_, token) = created.html.split_once("id=\"new-token\">").unwrap();
     assert!(token.starts_with("portcullis_"), "{}", created.html);
@@ -229,6 +240,19 @@ async fn ui_audit_log_is_filtered_and_shows_differences() {
     entry.says("<div class=\"added\">invoices.view</div>");
     entry.says("1 unchanged");
     assert_eq!(owner.open("/audit/999999").await.status, 404);
+}
+
+#[tokio::test]
+async fn ui_audit_log_is_verified_from_its_page() {
+    let gate = gate().start().await;
+    gate.admin.organization("Acme").await;
+    let mut owner = AdminUi::owner(&gate).await;
+    owner.open("/audit/checkpoint").await.says("href=\"/audit/verification\"");
+    let found = owner.open("/audit/verification").await;
+    found.says("No entry was changed or removed");
+    found.says("<time datetime=");
+    let mut technician = AdminUi::of_role(&gate, "technician").await;
+    assert_eq!(technician.open("/audit/verification").await.status, 403);
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ async fn ui_a_file_is_tried_out_and_imported() {
     let file = format!("organization,login,name\nacme,zoe,{SCRIPT}\nnowhere,max,Max\n");
     let tried = import(&mut ui, "try", &file).await;
     tried.says("<strong>1</strong> Created");
-    tried.says("line 3: organization: there is no organization `nowhere`");
+    tried.says("line 3: organization: there is no organization <code>nowhere</code>");
     assert_eq!(gate.admin.get("/api/v1/users?login=zoe").await.ok()["items"], json!([]));
 
     let job = import(&mut ui, "start", &file).await;

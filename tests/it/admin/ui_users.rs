@@ -48,7 +48,16 @@ async fn ui_r15_a_person_is_invited_with_the_login_proposed() {
     let form = page.form(NEW).set("login", "ann@acme.example").set("group", "limited");
     let form = form.set("way", "invite").set("require_mfa", "yes");
     let asked = ui.submit(&form).await;
-    asked.says("the secure link of `acme`");
+    asked.says("The secure link of <code>acme</code> no longer opens sessions.");
+    // Cancelling leads back to the form with everything that was typed.
+    let confirmation = asked.forms().into_iter().find(|it| it.get("confirmed").is_some());
+    let back = ui.submit(&confirmation.unwrap().set("cancelled", "yes")).await;
+    assert_eq!(back.status, 200);
+    back.says("name=\"login\" type=\"text\" value=\"ann@acme.example\"");
+    back.says("<option value=\"limited\" selected>");
+    back.says("name=\"require_mfa\" value=\"yes\" checked");
+    back.lacks("role=\"alert\"");
+    assert_eq!(back.form(NEW).get("end_user"), Some(&*ann));
     assert!(stored(&gate, "ann@acme.example").await.is_null());
     ui.confirm(&form).await.says("The invitation will be sent.");
     let user = stored(&gate, "ann@acme.example").await;
@@ -185,6 +194,36 @@ async fn ui_r18_acting_as_a_user_needs_the_right_and_a_reason() {
     let form = owner.open(&impersonate).await.form(&impersonate);
     assert_eq!(owner.submit(&form.clone().set("reason", "")).await.status, 422);
     owner.submit(&form.set("reason", SCRIPT)).await.says("/.portcullis/view/");
+
+    let barred = gate.admin.user("acme", "bea@acme.example", "no-access").await;
+    let page = owner.open(&format!("/users/{barred}")).await;
+    page.lacks("/impersonate");
+    page.says("no one can act as this user");
+}
+
+#[tokio::test]
+async fn ui_a_button_that_came_too_late_is_answered_on_its_page() {
+    let gate = gate().start().await;
+    acme(&gate).await;
+    let ann = json!({ "organization": "acme", "login": "ann@acme.example", "invite": true });
+    let ann = gate.admin.post("/api/v1/users", ann).await.created();
+    let mut ui = AdminUi::of_role(&gate, "technician").await;
+    let page = format!("/users/{ann}");
+    let invite = ui.open(&page).await.form(&format!("{page}/invitation"));
+    let set = format!("{page}/password");
+    let set = ui.open(&set).await.form(&set).set("password", PASSWORD);
+    ui.confirm(&set).await.says("<h2 id=\"ways-in\">");
+    let late = ui.submit(&invite).await;
+    assert_eq!(late.status, 409);
+    late.says("role=\"alert\"");
+    late.says("<h2 id=\"ways-in\">");
+    ui.open(&page).await.lacks("role=\"alert\"");
+    // What the role does not allow is not a button that came too late.
+    let mut auditor = AdminUi::of_role(&gate, "auditor").await;
+    let token = auditor.open("/account").await.forms()[0].get("token").unwrap().to_owned();
+    let refused = auditor.submit(&invite.set("token", &token)).await;
+    assert_eq!(refused.status, 403);
+    refused.lacks("<h2 id=\"ways-in\">");
 }
 
 #[tokio::test]
@@ -201,7 +240,7 @@ async fn ui_disabling_resetting_and_deleting_ask_first() {
     ui.open("/users?state=active").await.lacks(&page);
     ui.confirm(&disable.set("do", "enable")).await.lacks("This account is disabled");
     let delete = shown.form(&format!("{page}/delete"));
-    ui.submit(&delete).await.says("the secure link of `acme`");
+    ui.submit(&delete).await.says("The secure link of <code>acme</code>");
     assert_eq!(ui.confirm(&delete).await.at, "/users?done=deleted");
     assert_eq!(ui.open(&page).await.status, 404);
 }
@@ -236,6 +275,35 @@ async fn ui_bulk_actions_ask_first_and_queue_a_job() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert_eq!(stored(&gate, "noah").await["group"], "no-access");
+}
+
+#[tokio::test]
+async fn ui_a_bulk_action_reaches_all_that_match() {
+    let gate = gate().start().await;
+    acme(&gate).await;
+    gate.admin.user("acme", "noah", "limited").await;
+    for number in 0..55 {
+        let login = format!("bulk{number}@acme.example");
+        let new = json!({ "organization": "acme", "login": login, "group": "limited" });
+        gate.admin.post("/api/v1/users", new).await.created();
+    }
+    let mut ui = AdminUi::of_role(&gate, "administrator").await;
+    let list = ui.open("/users?search=bulk").await;
+    list.says("All that match the filter, on other pages too");
+    let form = list.form("/users/bulk").set("all", "yes").set("do", "disable");
+    let asked = ui.submit(&form).await;
+    asked.says("Change 55 portal users?");
+    asked.says("href=\"/users?search=bulk\"");
+    assert_eq!(stored(&gate, "bulk54@acme.example").await["disabled"], false);
+    let at = ui.confirm(&form).await.at;
+    while gate.admin.get(&format!("/api/v1{at}")).await.ok()["state"] != "done" {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    for number in [0, 54] {
+        let login = format!("bulk{number}@acme.example");
+        assert_eq!(stored(&gate, &login).await["disabled"], true, "{login}");
+    }
+    assert_eq!(stored(&gate, "noah").await["disabled"], false);
 }
 
 #[tokio::test]

@@ -47,7 +47,10 @@ pub(in crate::admin::ui) async fn new(visit: Visit) -> PageResult {
 }
 
 pub(in crate::admin::ui) async fn create(visit: Visit) -> PageResult {
-    let form = Form::sent(&visit.form);
+    let mut form = Form::sent(&visit.form);
+    if form.rights.searches(&visit).await? {
+        return visit.show(&page(&visit, form, None));
+    }
     let mut document = form.document();
     document.insert("login".to_owned(), json!(form.login));
     document.insert("password".to_owned(), json!(visit.form.raw("password")));
@@ -56,7 +59,8 @@ pub(in crate::admin::ui) async fn create(visit: Visit) -> PageResult {
     match visit.client.write(write).await {
         Ok(issued) => Ok(issued_page(&visit, issued)?),
         Err(refusal) if refusal.is_about_the_form() => {
-            let form = form.with_problems(&refusal);
+            let mut form = form.with_problems(&refusal);
+            form.rights.read(&visit).await?;
             let problem = form.general(&refusal);
             let page = page(&visit, form, problem);
             Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page))

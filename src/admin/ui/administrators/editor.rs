@@ -13,6 +13,7 @@ use crate::admin::ui::client::{Versioned, Write};
 use crate::admin::ui::confirmation::{self, Question};
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::refusal::{Answer, Refusal};
+use crate::admin::ui::rights::FIND;
 use crate::admin::ui::texts::{Administrators, Rights};
 use crate::admin::ui::visit::{PageResult, Visit};
 use crate::web::text::Text;
@@ -64,6 +65,7 @@ impl Act {
     fn of(visit: &Visit) -> Answer<Self> {
         visit.chosen(&[
             ("", Self::Save),
+            (FIND, Self::Save),
             ("password", Self::SetPassword),
             ("mfa", Self::IssueFactor),
             ("end-sessions", Self::EndSessions),
@@ -113,6 +115,12 @@ pub(in crate::admin::ui) async fn act(visit: Visit) -> PageResult {
     let paths = Paths::of(visit.id(0));
     let stored: Versioned<Administrator> = visit.client.record(&paths.record).await?;
     let act = Act::of(&visit)?;
+    let mut sent = Form::sent(&visit.form);
+    if act == Act::Save && sent.rights.searches(&visit).await? {
+        let version = visit.form.get("version").to_owned();
+        let page = Page { form: sent, version, ..page(&visit, stored, None).await? };
+        return visit.show(&page);
+    }
     let write = act.write(&visit, &paths).at(visit.form.get("version"));
     if let Some(question) = question(&visit, act, &stored.record)
         && !visit.form.has(confirmation::CONFIRMED)
@@ -148,6 +156,7 @@ fn question<'a>(visit: &'a Visit, act: Act, of: &Administrator) -> Option<Questi
         to: "",
         back: &visit.path,
         is_destructive,
+        keeps_form: false,
     })
 }
 
@@ -172,7 +181,8 @@ async fn page<'a>(
         Act::Save if refusal.is_some() => Form::sent(&visit.form),
         _ => Form::stored(&administrator),
     };
-    let form = refusal.iter().fold(form, |form, refusal| form.with_problems(refusal));
+    let mut form = refusal.iter().fold(form, |form, refusal| form.with_problems(refusal));
+    form.rights.read(visit).await?;
     let is_conflict = refusal.is_some_and(Refusal::is_conflict);
     Ok(Page {
         frame: visit.frame(),

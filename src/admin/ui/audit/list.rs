@@ -5,8 +5,10 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::{API, Entry};
+use crate::admin::ui::field::Field;
 use crate::admin::ui::fields::{Fields, address};
 use crate::admin::ui::frame::Frame;
+use crate::admin::ui::organizations::{filter, suggestions};
 use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::texts::Audit;
 use crate::admin::ui::visit::{PageResult, Visit};
@@ -47,6 +49,9 @@ struct Page<'a> {
     next: Option<String>,
     kinds: Vec<String>,
     may_export: bool,
+    organization: Field<'a>,
+    /// The organizations that the filter may mean: an address of this page, and a name.
+    matches: Vec<(String, String)>,
     refusal: Option<Refusal>,
 }
 
@@ -67,7 +72,9 @@ impl Page<'_> {
 }
 
 pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
-    let (listed, refusal) = match entries(&visit).await {
+    let text = &visit.text().audit;
+    let meant = filter::meant(&visit, visit.query.get("organization")).await?;
+    let (listed, refusal) = match entries(&visit, &meant.id).await {
         Ok(listed) => (listed, None),
         Err(refusal) if refusal.is_about_the_form() => {
             (Listed { items: Vec::new(), next: None, hidden: None }, Some(refusal))
@@ -80,24 +87,29 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
     let status = if refusal.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = Page {
         frame: visit.frame(),
-        text: &visit.text().audit,
+        text,
         filters: &visit.query,
         entries,
         hidden: hidden.unwrap_or(0),
         first: visit.query.has("after").then(|| at(filters.clone())),
         next: next.map(|next| at(filters.with("after", next))),
         kinds: kinds(),
+        organization: Field::new("organization", &text.organization)
+            .value(&*meant.id)
+            .suggestions(suggestions::PATH),
+        matches: meant.links(&visit),
         may_export: visit.may_over_gateway(Authority::Export),
         refusal,
     };
     Ok(visit.page(status, &page))
 }
 
-async fn entries(visit: &Visit) -> Answer<Listed> {
+async fn entries(visit: &Visit, organization: &str) -> Answer<Listed> {
     let query = &visit.query;
     let user = user_id(visit, query.get("user")).await?;
     let mut parameters = vec![("limit", LIMIT), ("after", query.get("after")), ("user", &user)];
-    let others = FILTERS.iter().filter(|name| **name != "user");
+    parameters.push(("organization", organization));
+    let others = FILTERS.iter().filter(|name| !["user", "organization"].contains(name));
     parameters.extend(others.map(|name| (*name, query.get(name))));
     visit.client.get(&address(API, &parameters)).await
 }

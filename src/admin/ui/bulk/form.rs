@@ -1,32 +1,18 @@
 //! The four fields, and the organizations that they are about.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::admin::ui::fields::{Fields, address, segment};
+use crate::admin::ui::fields::{Fields, address};
 use crate::admin::ui::groups::{self, Group};
+use crate::admin::ui::listed::Listed;
+use crate::admin::ui::organizations::choices::{Choice, NAMED, named};
 use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::visit::Visit;
 
 /// How many organizations a search shows.
 const SHOWN: &str = "20";
-/// Of how many chosen organizations the names are read.
-const NAMED: usize = 50;
 /// More organizations than this are not tried out, because that would take too long.
 const TRIED_OUT: usize = 500;
-
-/// An organization to choose.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Organization {
-    pub(super) id: String,
-    pub(super) name: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Listed {
-    items: Vec<Organization>,
-    next: Option<String>,
-}
 
 /// The form as it was filled in.
 #[derive(Debug)]
@@ -34,10 +20,10 @@ pub(super) struct Form {
     pub(super) with_end_users: bool,
     /// Whether it is about all organizations.
     pub(super) is_all: bool,
-    pub(super) chosen: Vec<Organization>,
+    pub(super) chosen: Vec<Choice>,
     /// What organizations are searched for, and found that are not chosen.
     pub(super) search: String,
-    pub(super) found: Vec<Organization>,
+    pub(super) found: Vec<Choice>,
     /// Whether there are more than those found.
     pub(super) has_more: bool,
     pub(super) is_disabling: bool,
@@ -56,11 +42,14 @@ impl Form {
         let search = given.get("q");
         let path = "/api/v1/organizations";
         let path = address(path, &[("limit", SHOWN), ("search", search)]);
-        let listed: Listed = visit.client.get(&path).await?;
+        let listed: Listed<Choice> = visit.client.get(&path).await?;
         let ids = given.set("organization");
         let mut chosen = Vec::new();
         for (place, id) in ids.iter().enumerate() {
-            chosen.push(organization(visit, id, place < NAMED).await);
+            chosen.push(match place < NAMED {
+                true => named(visit, id).await,
+                false => Choice { id: (*id).to_owned(), name: (*id).to_owned() },
+            });
         }
         let mut groups = groups::all(visit).await?;
         // Those with fewer permissions are for visitors without a sign-in.
@@ -111,7 +100,7 @@ impl Form {
             return Ok(self.chosen.len() > TRIED_OUT);
         }
         let path = format!("/api/v1/organizations?limit={TRIED_OUT}");
-        Ok(visit.client.get::<Listed>(&path).await?.next.is_some())
+        Ok(visit.client.get::<Listed<Choice>>(&path).await?.next.is_some())
     }
 
     /// Whether it is about no organization.
@@ -126,14 +115,4 @@ impl Form {
         self.group_problem = field("group");
         refusal.apart_from(&["organizations", "group"]).map(str::to_owned)
     }
-}
-
-/// A chosen organization. Of one that cannot be read, the id is kept: starting says what is wrong.
-async fn organization(visit: &Visit, id: &str, is_read: bool) -> Organization {
-    let path = format!("/api/v1/organizations/{}", segment(id));
-    let read = match is_read {
-        true => visit.client.get(&path).await.ok(),
-        false => None,
-    };
-    read.unwrap_or_else(|| Organization { id: id.to_owned(), name: id.to_owned() })
 }

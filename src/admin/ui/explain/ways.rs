@@ -12,11 +12,12 @@ use serde_json::json;
 use super::answer::Answered;
 use super::question::Question;
 use crate::admin::ui::client::Write;
-use crate::admin::ui::confirmation::{self, Warning, folded};
+use crate::admin::ui::confirmation::{self, folded};
 use crate::admin::ui::fields::segment;
 use crate::admin::ui::groups::Group;
 use crate::admin::ui::refusal::Answer;
 use crate::admin::ui::visit::Visit;
+use crate::admin::ui::warnings::Said;
 use crate::directory::records::Authority;
 
 /// How many groups are proposed.
@@ -53,7 +54,7 @@ pub(super) struct Way {
     pub(super) fields: Vec<(&'static str, String)>,
     /// A sentence for each consequence, as HTML.
     sentences: Vec<String>,
-    pub(super) warnings: Vec<Warning>,
+    pub(super) warnings: Vec<Said>,
     /// Why it cannot be done.
     pub(super) problem: Option<String>,
 }
@@ -204,8 +205,8 @@ impl Way {
         };
         match confirmation::tried(visit, write).await {
             Ok(changes) => {
-                let sentences = changes.sentences(visit.text());
-                Ok(way(sentences, changes.into_warnings(), None))
+                let text = visit.text();
+                Ok(way(changes.sentences(text), changes.warnings(text), None))
             }
             Err(refusal) if refusal.is_about_the_form() => {
                 Ok(way(Vec::new(), Vec::new(), Some(refusal.detail.clone())))

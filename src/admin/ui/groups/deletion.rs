@@ -45,6 +45,7 @@ pub(in crate::admin::ui) async fn delete(visit: Visit) -> PageResult {
                 to: "",
                 back: &visit.path,
                 is_destructive: true,
+                keeps_form: false,
             };
             return Ok(confirmation::ask(&visit, question, &changes));
         }

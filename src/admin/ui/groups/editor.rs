@@ -100,6 +100,7 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
                 to: "",
                 back: &visit.path,
                 is_destructive: false,
+                keeps_form: true,
             };
             return Ok(confirmation::ask(&visit, question, &changes));
         }
@@ -135,7 +136,7 @@ fn refused(
     let can_be_default = group.of == catalogue.len();
     let page =
         Page { frame, text, group, can_be_default, version, form, done: None, problem, conflict };
-    Ok(visit.page(StatusCode::CONFLICT, &page))
+    Ok(visit.page(refusal.of_page(StatusCode::CONFLICT), &page))
 }
 
 async fn make_default(visit: &Visit, api: &str) -> PageResult {
@@ -152,6 +153,7 @@ async fn make_default(visit: &Visit, api: &str) -> PageResult {
                 to: "",
                 back: &visit.path,
                 is_destructive: false,
+                keeps_form: false,
             };
             return Ok(confirmation::ask(visit, question, &changes));
         }

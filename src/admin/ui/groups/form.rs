@@ -105,7 +105,7 @@ impl Form {
     /// What the API says that stands beside no field.
     pub(super) fn general(&self, refusal: &Refusal) -> Option<String> {
         let is_shown = self.name_problem.is_some() || self.permissions_problem.is_some();
-        (!is_shown).then(|| refusal.detail.clone())
+        (!is_shown).then(|| refusal.detail.clone()).filter(|detail| !detail.is_empty())
     }
 }
 

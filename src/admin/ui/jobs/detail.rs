@@ -159,9 +159,15 @@ pub(in crate::admin::ui) async fn cancel(visit: Visit) -> PageResult {
             to: "",
             back: &own,
             is_destructive: true,
+            keeps_form: false,
         };
         return Ok(confirmation::ask(&visit, question, &Changes::default()));
     }
     visit.client.write(Write::new(Method::DELETE, &api)).await?;
     visit.go(&own)
+}
+
+/// The address of a form leads back to the page.
+pub(in crate::admin::ui) async fn back(visit: Visit) -> PageResult {
+    visit.go(&super::address(visit.id(0)))
 }

@@ -3,10 +3,11 @@
 use serde::Deserialize;
 
 use crate::admin::ui::client::Write;
-use crate::admin::ui::confirmation::{Changes, Warning, folded};
+use crate::admin::ui::confirmation::{Changes, folded};
 use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::texts::Catalogue;
 use crate::admin::ui::visit::Visit;
+use crate::admin::ui::warnings::Said;
 use crate::jobs::Counts;
 
 /// What a job would do.
@@ -16,7 +17,7 @@ pub(in crate::admin::ui) struct Preview {
     pub(in crate::admin::ui) counts: Counts,
     /// A sentence for each consequence, as HTML.
     sentences: Vec<String>,
-    pub(in crate::admin::ui) warnings: Vec<Warning>,
+    pub(in crate::admin::ui) warnings: Vec<Said>,
 }
 
 #[derive(Deserialize)]
@@ -35,7 +36,7 @@ impl Preview {
         let DryRun { changes, counts } =
             serde_json::from_value(answer).map_err(|error| Refusal::broken(&error.to_string()))?;
         let text: &Catalogue = visit.text();
-        Ok(Self { counts, sentences: changes.sentences(text), warnings: changes.into_warnings() })
+        Ok(Self { counts, sentences: changes.sentences(text), warnings: changes.warnings(text) })
     }
 
     /// The consequences that are shown at first.

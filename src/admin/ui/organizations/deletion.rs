@@ -36,6 +36,7 @@ pub(in crate::admin::ui) async fn delete(visit: Visit) -> PageResult {
         to: "",
         back: &back,
         is_destructive: true,
+        keeps_form: false,
     };
     let write = Write::new(Method::DELETE, &path);
     match carry_out_asked(&visit, write, question).await {

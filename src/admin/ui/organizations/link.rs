@@ -43,6 +43,7 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
         to: "",
         back: &back,
         is_destructive,
+        keeps_form: false,
     };
     let link = format!("{}/link", api(id));
     let done = |what: &str| format!("{back}?done={what}");

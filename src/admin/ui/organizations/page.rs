@@ -150,6 +150,7 @@ pub(in crate::admin::ui) async fn end_sessions(visit: Visit) -> PageResult {
         to: "",
         back: &back,
         is_destructive: true,
+        keeps_form: false,
     };
     carry_out(&visit, write, question).await?.or_go(&visit, &done)
 }

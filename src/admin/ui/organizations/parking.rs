@@ -75,6 +75,7 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
         to: "",
         back: &back,
         is_destructive: !opens,
+        keeps_form: !opens,
     };
     let saved = match opens {
         true => carry_out(&visit, write, question).await,
@@ -87,7 +88,7 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
         }
         Err(refusal) if refusal.is_about_the_form() && !opens => {
             let page = page(&visit, Some(&refusal)).await?;
-            Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page))
+            Ok(visit.page(refusal.of_page(StatusCode::UNPROCESSABLE_ENTITY), &page))
         }
         Err(refusal) => Err(refusal.into()),
     }

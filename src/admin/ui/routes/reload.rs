@@ -21,6 +21,7 @@ pub(in crate::admin::ui) async fn reload(visit: Visit) -> PageResult {
                 to: "",
                 back: "/routes",
                 is_destructive: false,
+                keeps_form: false,
             };
             return Ok(confirmation::ask(&visit, question, &changes));
         }

@@ -19,7 +19,6 @@ texts! {
         title: Text,
         lead: Text,
         login: Text,
-        organization_id: Text,
         organization: Text,
         kind: Text,
         any_kind: Text,

@@ -56,6 +56,7 @@ texts! {
         hidden: Counted,
         pages: Text,
         nothing_found: Text,
+        order: Text,
     }
     /// The headings and entries of the navigation.
     Navigation {

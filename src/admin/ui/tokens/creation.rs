@@ -67,12 +67,16 @@ pub(in crate::admin::ui) async fn new(visit: Visit) -> PageResult {
 }
 
 pub(in crate::admin::ui) async fn create(visit: Visit) -> PageResult {
-    let form = Form::sent(&visit.form);
+    let mut form = Form::sent(&visit.form);
+    if form.rights.searches(&visit).await? {
+        return visit.show(&page(&visit, form, None));
+    }
     let write = Write::new(Method::POST, API).with(&form.document(None));
     let created = match visit.client.write(write).await {
         Ok(created) => created,
         Err(refusal) if refusal.is_about_the_form() => {
-            let form = form.with_problems(&refusal);
+            let mut form = form.with_problems(&refusal);
+            form.rights.read(&visit).await?;
             let problem = form.general(&refusal);
             let page = page(&visit, form, problem);
             return Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page));

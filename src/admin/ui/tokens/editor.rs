@@ -9,6 +9,7 @@ use crate::admin::ui::client::{Versioned, Write};
 use crate::admin::ui::confirmation::{self, Question};
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::refusal::{Answer, Refusal};
+use crate::admin::ui::rights::FIND;
 use crate::admin::ui::texts::{Rights, Tokens};
 use crate::admin::ui::visit::{PageResult, Visit};
 
@@ -29,19 +30,26 @@ struct Page<'a> {
 
 pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
     let stored = visit.client.record(&path(visit.id(0))).await?;
-    visit.show(&page(&visit, stored, None))
+    let page = page(&visit, stored, None).await?;
+    visit.show(&page)
 }
 
 /// Saves the form, or revokes the token: `do` is `revoke`.
 pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
     let api = path(visit.id(0));
     let stored: Versioned<Token> = visit.client.record(&api).await?;
-    let is_revoked = visit.chosen(&[("", false), ("revoke", true)])?;
+    let is_revoked = visit.chosen(&[("", false), (FIND, false), ("revoke", true)])?;
     let version = visit.form.get("version");
+    let mut sent = Form::sent(&visit.form);
+    if !is_revoked && sent.rights.searches(&visit).await? {
+        let version = visit.form.get("version").to_owned();
+        let page = Page { form: sent, version, ..page(&visit, stored, None).await? };
+        return visit.show(&page);
+    }
     let write = match is_revoked {
         true => Write::new(Method::DELETE, &api).at(version),
         false => {
-            let document = Form::sent(&visit.form).document(Some(&stored.record));
+            let document = sent.document(Some(&stored.record));
             Write::new(Method::PATCH, &api).with(&document).at(version)
         }
     };
@@ -54,6 +62,7 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
             to: "",
             back: &visit.path,
             is_destructive: true,
+            keeps_form: false,
         };
         return Ok(confirmation::ask(&visit, question, &changes));
     }
@@ -62,7 +71,7 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
         Ok(_) if is_revoked => visit.go("/tokens?done=revoked"),
         Ok(_) => visit.go(&format!("{}?done=saved", visit.path)),
         Err(refusal) if refusal.is_about_the_form() => {
-            let page = page(&visit, stored, Some(&refusal));
+            let page = page(&visit, stored, Some(&refusal)).await?;
             Ok(visit.page(StatusCode::CONFLICT, &page))
         }
         Err(refusal) => Err(refusal.into()),
@@ -70,18 +79,19 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
 }
 
 /// The page with what is stored or, after a refusal, with what was typed.
-fn page<'a>(
+async fn page<'a>(
     visit: &'a Visit,
     Versioned { record: token, version }: Versioned<Token>,
     refusal: Option<&Refusal>,
-) -> Page<'a> {
-    let form = match refusal {
+) -> Answer<Page<'a>> {
+    let mut form = match refusal {
         None => Form::stored(&token),
         Some(refusal) => Form::sent(&visit.form).with_problems(refusal),
     };
+    form.rights.read(visit).await?;
     let is_conflict = refusal.is_some_and(Refusal::is_conflict);
     let problem = refusal.filter(|_| !is_conflict).and_then(|refusal| form.general(refusal));
-    Page {
+    Ok(Page {
         frame: visit.frame(),
         text: &visit.text().tokens,
         rights_text: &visit.text().rights,
@@ -95,5 +105,5 @@ fn page<'a>(
         is_saved: visit.is_done("saved"),
         problem,
         is_conflict,
-    }
+    })
 }

@@ -15,7 +15,7 @@ use crate::web::text::Text;
 
 /// The question before such a change.
 fn question<'a>(title: String, action: &Text, back: &'a str, is_destructive: bool) -> Question<'a> {
-    Question { title, action: action.to_string(), to: "", back, is_destructive }
+    Question { title, action: action.to_string(), to: "", back, is_destructive, keeps_form: false }
 }
 
 async fn user(visit: &Visit) -> Result<(User, String), crate::admin::ui::refusal::Refusal> {

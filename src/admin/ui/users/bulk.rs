@@ -1,17 +1,28 @@
-//! Changes to the portal users that are checked in the list. They are made by a job.
+//! Changes to the portal users that are checked in the list, or to all that match its filter. They are
+//! made by a job.
 
+use askama::Template;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::User;
+use super::list::status_of;
 use crate::admin::ui::change::{Change, carry_out_asked};
 use crate::admin::ui::client::Write;
-use crate::admin::ui::confirmation::Question;
-use crate::admin::ui::fields::segment;
+use crate::admin::ui::confirmation::{CONFIRMED, Question};
+use crate::admin::ui::fields::{address, segment};
+use crate::admin::ui::frame::Frame;
+use crate::admin::ui::listed::Listed;
 use crate::admin::ui::notice;
-use crate::admin::ui::refusal::Refusal;
+use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::texts::Users;
-use crate::admin::ui::visit::{Failure, PageResult, Visit};
+use crate::admin::ui::visit::{Failure, PageResult, TOKEN, Visit};
 use crate::web::text::Text;
+
+/// More people than this are not tried out, because that would take too long.
+const TRIED_OUT: usize = 1_000;
+/// How many pages of the list are read to count them.
+const PAGES: usize = 10;
 
 /// What can be done, by the name of the choice.
 pub(super) fn actions(text: &Users) -> Vec<(&'static str, &Text)> {
@@ -24,6 +35,95 @@ pub(super) fn actions(text: &Users) -> Vec<(&'static str, &Text)> {
     ]
 }
 
+/// The filter of the list, as fields of the form: search, group, state and organization.
+pub(super) const fn fields(values: [&str; 4]) -> [(&'static str, &str); 4] {
+    let [search, group, state, organization] = values;
+    [
+        ("match_search", search),
+        ("match_group", group),
+        ("match_state", state),
+        ("match_organization", organization),
+    ]
+}
+
+/// The filter of the list from which a form was sent.
+struct Filter<'a> {
+    search: &'a str,
+    group: &'a str,
+    state: &'a str,
+    organization: &'a str,
+}
+
+impl<'a> Filter<'a> {
+    fn of(visit: &'a Visit) -> Self {
+        let [search, group, state, organization] =
+            fields([""; 4]).map(|(name, _)| visit.form.get(name));
+        Self { search, group, state, organization }
+    }
+
+    /// The list with this filter.
+    fn list(&self) -> String {
+        let Self { search, group, state, organization } = *self;
+        let filters = [
+            ("search", search),
+            ("group", group),
+            ("state", state),
+            ("organization", organization),
+        ];
+        address("/users", &filters)
+    }
+
+    /// `matching` of the API.
+    fn matching(&self) -> Value {
+        let (status, disabled) = status_of(self.state);
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        json!({
+            "search": given(self.search),
+            "group": given(self.group),
+            "status": given(status),
+            "disabled": (!disabled.is_empty()).then_some(disabled == "true"),
+            "organization": given(self.organization),
+        })
+    }
+
+    /// How many match; `None` for too many to be tried out while the visitor waits.
+    async fn count(&self, visit: &Visit) -> Answer<Option<usize>> {
+        let (status, disabled) = status_of(self.state);
+        let (mut count, mut after) = (0, String::new());
+        // A page may hold fewer than it could although there are more.
+        for _ in 0..PAGES {
+            let filters = [
+                ("search", self.search),
+                ("group", self.group),
+                ("status", status),
+                ("disabled", disabled),
+                ("organization", self.organization),
+                ("limit", "1000"),
+                ("after", &after),
+            ];
+            let path = address("/api/v1/users", &filters);
+            let listed: Listed<User> = visit.client.get(&path).await?;
+            count += listed.items.len();
+            match listed.next {
+                None => return Ok(Some(count).filter(|count| *count <= TRIED_OUT)),
+                Some(_) if count >= TRIED_OUT => return Ok(None),
+                Some(next) => after = next,
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The page in place of a dry run that would take too long.
+#[derive(Template)]
+#[template(path = "admin/users/bulk_many.html")]
+struct ManyPage<'a> {
+    frame: Frame<'a>,
+    text: &'a Users,
+    question: Question<'a>,
+    fields: Vec<(&'a str, &'a str)>,
+}
+
 pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
     let form = &visit.form;
     let text = &visit.text().users;
@@ -32,11 +132,16 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
     let Some((_, action)) = actions(text).into_iter().find(|(name, _)| *name == wanted) else {
         return Ok(not_chosen(&visit, &text.choose_action));
     };
-    if chosen.is_empty() {
+    let filter = Filter::of(&visit);
+    let is_all = form.has("all");
+    if chosen.is_empty() && !is_all {
         return Ok(not_chosen(&visit, &text.choose_users));
     }
-    let count = u64::try_from(chosen.len()).unwrap_or(u64::MAX);
-    let mut request = json!({ "users": chosen });
+    let count = if is_all { filter.count(&visit).await? } else { Some(chosen.len()) };
+    let mut request = match is_all {
+        true => json!({ "matching": filter.matching() }),
+        false => json!({ "users": chosen }),
+    };
     let (field, value) = match wanted {
         "group" => match form.get("group") {
             "" => return Ok(not_chosen(&visit, &text.choose_group)),
@@ -50,13 +155,22 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
         request.insert(field.to_owned(), value);
     }
     let write = Write::new(Method::POST, "/api/v1/users/bulk").with(&request);
+    let back = filter.list();
     let question = Question {
-        title: text.bulk_question.of(count).plain(),
+        title: match count {
+            Some(count) => text.bulk_question.of(count.try_into().unwrap_or(u64::MAX)).plain(),
+            None => text.bulk_many_question.to_string(),
+        },
         action: action.to_string(),
         to: "",
-        back: "/users",
+        back: &back,
         is_destructive: wanted == "disable",
+        keeps_form: false,
     };
+    if count.is_none() && !form.has(CONFIRMED) {
+        let fields = form.iter().filter(|(name, _)| *name != TOKEN).collect();
+        return visit.show(&ManyPage { frame: visit.frame(), text, question, fields });
+    }
     match carry_out_asked(&visit, write, question).await? {
         Change::Asked(page) => Ok(page),
         Change::Made(job) => {

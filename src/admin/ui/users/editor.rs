@@ -29,12 +29,13 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
         to: "",
         back: &visit.path,
         is_destructive: false,
+        keeps_form: true,
     };
     match carry_out(&visit, write, question).await {
         Ok(change) => change.or_go(&visit, &format!("{}?done=saved", visit.path)),
         Err(refusal) if refusal.is_about_the_form() => {
             let page = page::read(&visit, Some(&refusal)).await?;
-            Ok(visit.page(StatusCode::CONFLICT, &page))
+            Ok(visit.page(refusal.of_page(StatusCode::CONFLICT), &page))
         }
         Err(refusal) => Err(refusal.into()),
     }

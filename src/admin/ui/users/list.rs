@@ -8,7 +8,7 @@ use crate::admin::ui::fields::address;
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::groups::{self, Group};
 use crate::admin::ui::listed::{Listed, Pages};
-use crate::admin::ui::organizations::{self, Organization, suggestions};
+use crate::admin::ui::organizations::{self, Organization, filter, suggestions};
 use crate::admin::ui::people::{choices, group_name};
 use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::texts::Users;
@@ -30,7 +30,10 @@ struct Page<'a> {
     search: &'a str,
     group: &'a str,
     state: &'a str,
+    organization_id: String,
     organization: Field<'a>,
+    /// The organizations that the filter may mean: an address of this page, and a name.
+    matches: Vec<(String, String)>,
     /// The organization of the filter.
     of: Option<Organization>,
     is_filtered: bool,
@@ -44,11 +47,9 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
     let query = &visit.query;
     let [search, group, state, id] =
         ["search", "group", "state", "organization"].map(|name| query.get(name));
-    let (status, disabled) = match state {
-        "disabled" => ("", "true"),
-        "" => ("", ""),
-        status => (status, "false"),
-    };
+    let (status, disabled) = status_of(state);
+    let meant = filter::meant(&visit, id).await?;
+    let id = &*meant.id;
     let filters = [
         ("search", search),
         ("group", group),
@@ -77,13 +78,24 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
         search,
         group,
         state,
+        organization_id: id.to_owned(),
         of: organization_of(&visit, id).await?,
         organization,
+        matches: meant.links(&visit),
         is_filtered: [search, group, state, id].iter().any(|filter| !filter.is_empty()),
         may_manage: visit.may(Authority::Manage),
         actions: bulk::actions(text),
         is_deleted: visit.is_done("deleted"),
     })
+}
+
+/// The filters of the API for a choice of the field `state`: the status, and whether disabled.
+pub(super) fn status_of(state: &str) -> (&str, &'static str) {
+    match state {
+        "disabled" => ("", "true"),
+        "" => ("", ""),
+        status => (status, "false"),
+    }
 }
 
 /// An empty list, if an id of the filter does not exist.
@@ -107,6 +119,12 @@ async fn organization_of(visit: &Visit, id: &str) -> Answer<Option<Organization>
 impl Page<'_> {
     fn group_name<'a>(&'a self, id: &'a str) -> &'a str {
         group_name(&self.groups, id)
+    }
+
+    /// The filter, for the form with the bar of bulk actions.
+    fn filter(&self) -> [(&'static str, &str); 4] {
+        let Self { search, group, state, organization_id, .. } = self;
+        bulk::fields([search, group, state, organization_id])
     }
 
     /// The groups that the bar of bulk actions offers.

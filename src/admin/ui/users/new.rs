@@ -113,6 +113,7 @@ pub(in crate::admin::ui) async fn create(visit: Visit) -> PageResult {
         to: "",
         back: &back,
         is_destructive: false,
+        keeps_form: true,
     };
     match carry_out(&visit, write, question).await {
         Ok(Change::Asked(page)) => Ok(page),
@@ -126,7 +127,7 @@ pub(in crate::admin::ui) async fn create(visit: Visit) -> PageResult {
         }
         Err(refusal) if refusal.is_about_the_form() => {
             let page = page(&visit, owner, Some(&refusal)).await?;
-            Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page))
+            Ok(visit.page(refusal.of_page(StatusCode::UNPROCESSABLE_ENTITY), &page))
         }
         Err(refusal) => Err(refusal.into()),
     }

@@ -21,6 +21,7 @@ use crate::admin::ui::texts::{People, Users};
 use crate::admin::ui::visit::{PageResult, Visit};
 use crate::directory::records::Authority;
 use crate::web::text::Text;
+use portcullis_policy::built_in::NO_ACCESS;
 
 #[derive(Template)]
 #[template(path = "admin/users/page.html")]
@@ -48,6 +49,8 @@ pub(super) struct Page<'a> {
     may_manage: bool,
     may_support: bool,
     may_impersonate: bool,
+    /// Whether the group keeps its members out of the portal, so that no one can act as this one.
+    has_no_access: bool,
     done: Option<&'a Text>,
 }
 
@@ -121,6 +124,7 @@ pub(super) async fn read<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Ans
             .who
             .as_ref()
             .is_some_and(|who| who.impersonate && who.may(Authority::Support)),
+        has_no_access: user.group == NO_ACCESS,
         done: done(visit, words),
         user,
     })

@@ -92,6 +92,7 @@ pub(in crate::admin::ui) async fn revoke(visit: Visit) -> PageResult {
         to: "",
         back: &page,
         is_destructive: true,
+        keeps_form: false,
     };
     let change = carry_out_asked(&visit, Write::new(Method::DELETE, &path), question).await?;
     change.or_go(&visit, &format!("{page}?done=revoked"))
