@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use super::line::{Effect, ReportLine};
 use super::record::{Counts, Job, JobState, PlanPart, Queuer, of_job, part_id};
@@ -32,6 +32,9 @@ pub struct Jobs {
     /// All of the directory: what an actor may see and change is checked here.
     pub(super) directory: Directory,
     how: How,
+    /// Held during a step. Each step changes the record of its job, so a job could not be cancelled
+    /// between two of them: the record has always changed once more.
+    pub(super) turn: Arc<Mutex<()>>,
 }
 
 /// How jobs are done.
@@ -47,13 +50,13 @@ impl Jobs {
     /// The jobs of a directory, which must not be limited by a scope.
     #[must_use]
     pub fn new(directory: Directory) -> Self {
-        Self { directory, how: How::Queued(Arc::default()) }
+        Self { directory, how: How::Queued(Arc::default()), turn: Arc::default() }
     }
 
     /// The jobs of a dry run.
     #[must_use]
     pub fn of_dry_run(directory: Directory) -> Self {
-        Self { directory, how: How::AtOnce }
+        Self { directory, how: How::AtOnce, turn: Arc::default() }
     }
 
     /// Queues a job. `sender` is the email address of the caller.
@@ -179,6 +182,7 @@ impl Jobs {
     /// anything, or the store is unavailable.
     pub async fn cancel(&self, id: &JobId, change: &Change) -> Result<(), DirectoryError> {
         change.requires(Authority::Manage)?;
+        let _turn = self.turn.lock().await;
         retry(|| async {
             let job = self.visible(id, change.expected, &change.actor).await?;
             match job.doc.state {

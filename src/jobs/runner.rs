@@ -72,6 +72,7 @@ impl Jobs {
     /// # Errors
     /// When it may be tried again later.
     pub(crate) async fn step(&self) -> Result<bool, DirectoryError> {
+        let _turn = self.turn.lock().await;
         match self.next().await? {
             None => Ok(false),
             Some(job) => self.advance(job, clock::now()).await.map(|()| true),
