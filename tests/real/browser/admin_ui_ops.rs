@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::admin_ui::tab_to;
 use crate::support::admin::PASSWORD;
 use crate::support::browser::Browser;
 use crate::support::chrome::Chrome;
@@ -68,8 +69,7 @@ async fn a_refusal_is_explained_and_granted_by_keyboard() {
     chrome.keys(&format!("{reference}{ENTER}")).await;
     chrome.sees("What would allow it").await;
     chrome.picture("admin-ui-explain").await;
-    let grant = "document.querySelector('form[action=\"/explain/grant\"] button').focus()";
-    chrome.ask(grant).await;
+    tab_to(&chrome, "Grant to Limited Portal Group").await;
     chrome.keys(ENTER).await;
     chrome.sees("The permission was granted.").await;
     chrome.sees("Allowed").await;
