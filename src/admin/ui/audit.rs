@@ -65,6 +65,12 @@ impl Entry {
         format!("/audit/{}", self.number)
     }
 
+    /// Who acted. Portal users have no name in the log but their id.
+    fn by(&self) -> &str {
+        let is_own = self.actor.kind == "portal-user" && self.actor.name == self.subject.id;
+        if is_own { &self.subject.name } else { &self.actor.name }
+    }
+
     /// The page of its subject, if there is one that the visitor may open.
     fn subject_page(&self, who: Option<&Who>) -> Option<String> {
         let may_open = |authority| who.is_some_and(|who| who.may_over_gateway(authority));
