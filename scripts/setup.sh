@@ -54,14 +54,6 @@ for_real() {
   need 'test -x "$(git --exec-path)/git-http-backend"' git
   need "$(has chromium) && $(has chromedriver)" chromium "chromium-driver|chromium-chromedriver"
   need "$(has fail2ban-regex)" fail2ban
-  # The examples of docs/identity.md.
-  need "/usr/bin/python3 -c 'import jwt, cryptography'" python3-jwt python3-cryptography
-  need "test -f /usr/share/request-tracker5/libexec/rt-server" request-tracker5
-  need "perl -MDBD::SQLite -e 1" rt5-db-sqlite
-  need "$(has starman)" starman
-  need "test -f /usr/share/wordpress/wp-load.php" wordpress
-  need "php -m | grep -qix mysqli" php-mysql
-  need "$(has mariadbd) && $(has mariadb-install-db)" mariadb-server-core
   # django-helpdesk and Node-RED come from their own registries (scripts/programs.sh).
   need "python3 -m pip --version" python3-pip
   need "python3 -c 'import ensurepip'" python3-venv # for Schemathesis

@@ -59,6 +59,7 @@ mod reauthentication;
 mod refusal;
 mod reset_queue;
 pub mod router;
+mod sample;
 mod secure_link;
 mod sessions;
 mod sign_in;

@@ -118,6 +118,7 @@ fn the_sample_file_shows_the_defaults() {
     least.server.public_url = shown.server.public_url.clone();
     // For the policy that is shipped with it.
     least.allowed_warnings = shown.allowed_warnings.clone();
+    least.branding.unset.clone_from(&shown.branding.unset);
     assert_eq!(format!("{shown:?}"), format!("{least:?}"));
 }
 

@@ -14,7 +14,7 @@ use http::{HeaderMap, Response};
 use serde::Deserialize;
 
 use super::texts::{self, Catalogue};
-use super::{PageResult, PagesState, previews, sign_in};
+use super::{PageResult, PagesState, sample, sign_in};
 use crate::credential::folding::fold;
 use crate::credential::hashing::Busy;
 use crate::credential::password::{LENGTH, PasswordRule};
@@ -213,9 +213,9 @@ impl PagesState {
 /// The page of an invitation with sample data, for its preview.
 pub(super) fn sample(brand: &Brand, text: &Catalogue) -> Response<Body> {
     let holder = &Holder {
-        login: previews::LOGIN.to_owned(),
+        login: sample::LOGIN.to_owned(),
         email: None,
-        organization_name: previews::ORGANIZATION.to_owned(),
+        organization_name: sample::ORGANIZATION.to_owned(),
     };
     let page = ChoosePasswordPage {
         brand,

@@ -20,7 +20,7 @@ use super::notices::Destination;
 use super::pending_cookie::Pending;
 use super::sign_in::{self, locked_out};
 use super::texts::Catalogue;
-use super::{PageResult, PagesState, previews};
+use super::{PageResult, PagesState, sample};
 use crate::credential::secret::Secret;
 use crate::directory::UserFacts;
 use crate::directory::access::attempt_source::AttemptSource;
@@ -225,7 +225,7 @@ impl PagesState {
 
 /// The page with sample data, for its preview.
 pub(super) fn sample(brand: &Brand, text: &Catalogue) -> Response<Body> {
-    let login = previews::LOGIN;
+    let login = sample::LOGIN;
     let page = CodePage { brand, text, login, problem: None, csrf: "", request_id: "" };
     form_page(&text.language, &page, None, &FormToken::default())
 }

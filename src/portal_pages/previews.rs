@@ -12,11 +12,6 @@ use crate::web::asset::Asset;
 use crate::web::brand::Brand;
 use crate::web::preview::{PreviewPage, Previews, Scheme};
 
-/// Whom the samples are about.
-pub(super) const LOGIN: &str = "anna@example.com";
-/// The organization of the samples.
-pub(super) const ORGANIZATION: &str = "Example Ltd";
-
 /// Previews of the pages with one branding.
 #[derive(Debug)]
 pub struct PagePreviews {

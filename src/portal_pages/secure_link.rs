@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::sign_in::{self, user_agent};
 use super::texts::Catalogue;
-use super::{PageResult, PagesState, previews};
+use super::{PageResult, PagesState, sample};
 use crate::credential::token::TokenHash;
 use crate::directory::OrganizationFacts;
 use crate::directory::access::secure_links::Opened;
@@ -120,8 +120,8 @@ pub(super) fn sample(brand: &Brand, text: &Catalogue) -> Response<Body> {
     let page = ConfirmPage {
         brand,
         text,
-        organization: previews::ORGANIZATION,
-        signed_in_as: previews::LOGIN,
+        organization: sample::ORGANIZATION,
+        signed_in_as: sample::LOGIN,
         to: "/",
         csrf: "",
         problem: None,

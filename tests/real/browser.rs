@@ -2,7 +2,11 @@
 
 mod account;
 mod admin;
+mod admin_pages;
 mod admin_ui;
+mod admin_ui_activity;
+mod admin_ui_errors;
+mod admin_ui_gateway;
 mod admin_ui_ops;
 mod admin_ui_people;
 mod banner;

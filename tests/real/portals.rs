@@ -4,7 +4,6 @@ mod dokuwiki;
 mod frameworks;
 mod git;
 mod helpdesk;
-mod identity;
 mod node_red;
 mod policies;
 mod process;

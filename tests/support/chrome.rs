@@ -79,7 +79,12 @@ impl Chrome {
 
     /// A browser for a gateway without TLS at this origin, whose owner reads English.
     pub(crate) async fn at(origin: &str) -> Self {
-        Self::start(origin.to_owned(), "en-US", None).await
+        Self::at_reading(origin, "en-US").await
+    }
+
+    /// The same, whose owner reads this language.
+    pub(crate) async fn at_reading(origin: &str, language: &str) -> Self {
+        Self::start(origin.to_owned(), language, None).await
     }
 
     /// The same, in which these names have the address 127.0.0.1.
@@ -122,6 +127,31 @@ impl Chrome {
     /// From now on pages run no script; the driver still sees them.
     pub(crate) async fn without_script(&self) {
         self.protocol("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    }
+
+    /// From now on this script runs in each page before the page's own.
+    pub(crate) async fn before_each_page(&self, script: &str) {
+        let script = json!({ "source": script });
+        self.protocol("Page.addScriptToEvaluateOnNewDocument", script).await;
+    }
+
+    /// From now on the network is as slow as this (`Network.emulateNetworkConditions`), and the
+    /// processor this many times slower.
+    pub(crate) async fn slow(&self, network: Value, processor: u32) {
+        self.protocol("Network.enable", json!({})).await;
+        self.protocol("Network.emulateNetworkConditions", network).await;
+        self.protocol("Emulation.setCPUThrottlingRate", json!({ "rate": processor })).await;
+    }
+
+    /// From now on files that are downloaded go into this folder.
+    pub(crate) async fn downloads_to(&self, folder: &Path) {
+        let allowed = json!({ "behavior": "allow", "downloadPath": folder });
+        self.protocol("Browser.setDownloadBehavior", allowed).await;
+    }
+
+    /// Empties the cache. Cookies stay.
+    pub(crate) async fn forget_files(&self) {
+        self.protocol("Network.clearBrowserCache", json!({})).await;
     }
 
     /// Opens an address of the gateway, or one that it gave away.

@@ -10,6 +10,7 @@ pub(super) mod list;
 pub(super) mod new;
 pub(super) mod page;
 pub(super) mod password;
+mod state;
 pub(super) mod tokens;
 
 use jiff::Timestamp;

@@ -41,7 +41,13 @@ impl AssertionSettings {
     /// `None` if nothing of it is set, or no audience.
     pub(super) fn read(r: &mut Reader) -> Option<Self> {
         let key = |name: &str| format!("{SECTION}.{name}");
-        let is_on = r.has(SECTION);
+        if !r.has(SECTION) {
+            // Known, although they are not set.
+            for name in ["audience", "algorithm", "lifetime", "rotation", "header"] {
+                let _ = r.text(&key(name));
+            }
+            return None;
+        }
         let audience = r.text(&key("audience"));
         let algorithm = r.choice(&key("algorithm"), &Algorithm::NAMES, Algorithm::EdDsa);
         let lifetime = between(r, &key("lifetime"), seconds(60), LIFETIMES);
@@ -49,9 +55,6 @@ impl AssertionSettings {
         let header = r.parsed(HEADER_KEY).map(|FieldName(name)| name);
         if header.is_none() {
             r.show(HEADER_KEY, capitalised(HEADER));
-        }
-        if !is_on {
-            return None;
         }
         let text = audience.as_deref().map(str::trim);
         if text.is_none_or(str::is_empty) && r.is_valid(&key("audience")) {

@@ -14,7 +14,7 @@ fn frame(html: &str) -> String {
 
 #[tokio::test]
 async fn r62_the_preview_is_the_page_of_the_gateway() {
-    let gate = gate().setting("branding.name", "Example IT").start().await;
+    let gate = gate().setting("branding.name", "\"Example IT\"").start().await;
     let mut ui = AdminUi::of_role(&gate, "auditor").await;
     let page = ui.open("/branding?scheme=dark&language=de&width=phone").await;
     page.says("class=\"preview phone\"");
@@ -42,7 +42,9 @@ async fn r62_the_preview_is_the_page_of_the_gateway() {
     let real = Browser::at(&gate).open("/.portcullis/sign-in").await;
     let heading =
         |html: &str| html.split("<form").nth(1).unwrap().split("csrf").next().unwrap().to_owned();
-    assert_eq!(heading(html), heading(real.text()));
+    let address = frame(&page.html).replace("language=de", "language=en");
+    let shown = ui.browser.open(&address).await;
+    assert_eq!(heading(shown.text()), heading(real.text()));
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn r3_ui_lists_routes_that_open_without_sign_in() {
     }
     let asked = owner.submit(&form.set("do", "save")).await;
     asked.says("data-warning=\"opens-without-sign-in\"");
-    asked.says("these routes open without a sign-in:<ul><li>");
+    asked.says("These routes open without a sign-in:<ul><li>");
     let stored = gate.admin.get(&format!("/api/v1{at}")).await.ok();
     let granted = stored["permissions"].as_array().unwrap();
     assert!(!granted.contains(&"invoices.view".into()), "it was only asked: {stored}");

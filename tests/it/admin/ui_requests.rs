@@ -116,7 +116,7 @@ async fn ui_another_method_gets_a_protected_page() {
     let gate = gate().start().await;
     let mut owner = AdminUi::owner(&gate).await;
     // Opening a page checks its headers.
-    let page = owner.open("/sessions/end").await;
+    let page = owner.open("/sign-out").await;
     assert_eq!(page.status, 405);
     page.says("does not support");
     let html = [("accept", "text/html")];

@@ -2,12 +2,9 @@
 //! finds no violation, light and dark; nothing is blocked by the page's own policy or loaded from
 //! elsewhere; nothing moves while it loads; and it is small.
 
-use std::collections::{BTreeMap, VecDeque};
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use crate::support::admin::PASSWORD;
-use crate::support::admin_ui::SCRIPT;
+use super::admin_pages::{Crawl, gate, picture, signed_in};
 use crate::support::chrome::Chrome;
 use crate::support::gate::TestGate;
 
@@ -16,11 +13,7 @@ const AXE: &str = include_str!("../vendor/axe-4.14.1.min.js");
 /// What the first load of a page may take in total, in bytes.
 const LARGEST: u64 = 60 * 1024;
 /// How many pages of one kind are opened.
-const OF_A_KIND: usize = 6;
-
-/// The links of the page to other pages.
-const LINKS: &str = "return [...document.querySelectorAll('a[href^=\"/\"]')]
-    .filter(link => !link.hasAttribute('download')).map(link => link.getAttribute('href'))";
+const OF_A_KIND: usize = 2;
 
 /// Violations, with the elements that have them.
 const CHECK: &str = "const done = arguments[arguments.length - 1];
@@ -41,86 +34,23 @@ const LOADED: &str = "const done = arguments[arguments.length - 1];
       moved,
     }), 100)";
 
-/// A gateway with records of every kind, and an owner.
-async fn gate() -> TestGate {
-    let gate = TestGate::builder().setting("admin.require_mfa", "false").start().await;
-    let admin = &gate.admin;
-    let owner = json!({
-        "login": "olga", "role": "owner", "impersonate": true, "password": PASSWORD, "mfa": false,
-    });
-    admin.post("/api/v1/administrators", owner).await.created();
-    let acme = admin.acme_with_user("liam@acme.example", "limited").await;
-    admin.organization(SCRIPT).await;
-    let end_users = format!("/api/v1/organizations/{acme}/end-users");
-    let ida = json!({ "name": SCRIPT, "email": "ida@acme.example" });
-    let ida = admin.post(&end_users, ida).await.created();
-    let invited = json!({
-        "organization": acme, "end_user": ida, "login": "ida@acme.example", "group": "limited",
-        "invite": true,
-    });
-    admin.post("/api/v1/users", invited).await;
-    admin.post("/api/v1/tokens", json!({ "name": "ci", "role": "auditor" })).await;
-    let bulk = json!({ "apply_to": "organizations", "action": "enable", "organizations": [acme] });
-    admin.post("/api/v1/bulk", bulk).await;
-    gate.sign_in("liam@acme.example", PASSWORD).await;
-    gate
-}
-
-async fn signed_in(gate: &TestGate) -> Chrome {
-    let chrome = Chrome::at(&format!("http://{}", gate.admin_address)).await;
-    chrome.goto("/sign-in").await;
-    chrome.sign_in("olga", PASSWORD).await;
-    chrome.arrives("/").await;
-    chrome
-}
-
-/// What pages have in common whose addresses differ by an id: the first part of the path, how many
-/// parts it has, and the names of the parameters.
-fn kind(address: &str) -> String {
-    let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    let names: Vec<_> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
-    let mut parts = path.trim_start_matches('/').split('/');
-    let first = parts.next().unwrap_or_default();
-    format!("{first} {} {}", parts.count(), names.join(" "))
-}
-
-/// A name for the pictures of a page.
-fn picture(address: &str) -> String {
-    let name: String =
-        address.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    format!("admin-ui{}", name.trim_end_matches('-'))
-}
-
 #[tokio::test]
 async fn every_page_of_the_admin_ui_is_sound() {
     let gate = gate().await;
     let chrome = signed_in(&gate).await;
-    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
-    let mut waiting = VecDeque::from(["/".to_owned()]);
-    let mut seen = vec!["/".to_owned()];
+    let mut crawl = Crawl::new(OF_A_KIND);
     let mut faults = Vec::new();
-    while let Some(address) = waiting.pop_front() {
+    while let Some(address) = crawl.next() {
         chrome.goto(&address).await;
         faults.extend(faults_of(&chrome, &address, &gate).await);
-        let of_kind = kinds.entry(kind(&address)).or_default();
-        *of_kind += 1;
-        if *of_kind == 1 {
+        if crawl.number(&address) == 1 {
             chrome.picture(&picture(&address)).await;
         }
-        let Value::Array(links) = chrome.ask(LINKS).await else { panic!("no list") };
-        for link in links {
-            let link = link.as_str().unwrap().split('#').next().unwrap().to_owned();
-            let is_page = !link.starts_with("/docs") && !link.starts_with("/api/");
-            let further = kinds.get(&kind(&link)).copied().unwrap_or(0) < OF_A_KIND;
-            if is_page && further && !seen.contains(&link) {
-                seen.push(link.clone());
-                waiting.push_back(link);
-            }
-        }
+        crawl.follow(&chrome).await;
     }
-    assert!(faults.is_empty(), "{} of {} pages:\n{}", faults.len(), seen.len(), faults.join("\n"));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
     chrome.quiet().await;
-    assert!(kinds.len() > 3, "{kinds:?}");
+    assert!(crawl.kinds() > 40, "{crawl:?}");
 }
 
 /// What is wrong with the page that is shown.

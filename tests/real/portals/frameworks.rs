@@ -169,6 +169,29 @@ fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/programs")
 }
 
+/// The portal in Express, at an address.
+pub(super) fn express(address: SocketAddr) -> Command {
+    let mut node = Command::new("node");
+    node.arg(folder().join("express.js")).env("NODE_PATH", "/usr/share/nodejs");
+    node.args([address.ip().to_string(), address.port().to_string()]);
+    node
+}
+
+/// The one in Django.
+pub(super) fn django(address: SocketAddr) -> Command {
+    let mut python = Command::new("/usr/bin/python3");
+    python.arg("-B").arg(folder().join("django_app.py"));
+    python.args([address.ip().to_string(), address.port().to_string()]);
+    python
+}
+
+/// The one in PHP.
+pub(super) fn php(address: SocketAddr) -> Command {
+    let mut php = Command::new("php");
+    php.arg("-S").arg(address.to_string()).arg("-t").arg(folder().join("php"));
+    php
+}
+
 /// A file in a form, as browsers send it.
 async fn upload(browser: &mut Browser, target: &str) -> Reply {
     let body = "--x\r\nContent-Disposition: form-data; name=\"upload\"; filename=\"a;b.txt\"\r\n\
@@ -184,13 +207,7 @@ async fn form(browser: &mut Browser, target: &str, body: &str) -> Reply {
 
 #[tokio::test]
 async fn express_opens_its_pages_and_no_twins() {
-    let mut portal = Portal::start(EXPRESS, |address| {
-        let mut node = Command::new("node");
-        node.arg(folder().join("express.js")).env("NODE_PATH", "/usr/share/nodejs");
-        node.args([address.ip().to_string(), address.port().to_string()]);
-        node
-    })
-    .await;
+    let mut portal = Portal::start(EXPRESS, express).await;
     portal
         .reads(&[
             ("/", "start"),
@@ -235,13 +252,7 @@ async fn express_opens_its_pages_and_no_twins() {
 
 #[tokio::test]
 async fn django_opens_its_pages_and_no_twins() {
-    let mut portal = Portal::start(DJANGO, |address| {
-        let mut python = Command::new("/usr/bin/python3");
-        python.arg("-B").arg(folder().join("django_app.py"));
-        python.args([address.ip().to_string(), address.port().to_string()]);
-        python
-    })
-    .await;
+    let mut portal = Portal::start(DJANGO, django).await;
     portal
         .reads(&[
             ("/", "start"),
@@ -270,12 +281,7 @@ async fn django_opens_its_pages_and_no_twins() {
 
 #[tokio::test]
 async fn php_opens_its_pages_and_no_twins() {
-    let mut portal = Portal::start(PHP, |address| {
-        let mut php = Command::new("php");
-        php.arg("-S").arg(address.to_string()).arg("-t").arg(folder().join("php"));
-        php
-    })
-    .await;
+    let mut portal = Portal::start(PHP, php).await;
     portal
         .reads(&[
             ("/", "page []"),

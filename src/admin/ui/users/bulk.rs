@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::User;
-use super::list::status_of;
+use super::state::status_of;
 use crate::admin::ui::change::{Change, carry_out_asked};
 use crate::admin::ui::client::Write;
 use crate::admin::ui::confirmation::{CONFIRMED, Question};

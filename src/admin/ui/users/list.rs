@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::state::status_of;
 use super::{User, bulk};
 use crate::admin::ui::field::Field;
 use crate::admin::ui::fields::address;
@@ -87,15 +88,6 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
         actions: bulk::actions(text),
         is_deleted: visit.is_done("deleted"),
     })
-}
-
-/// The filters of the API for a choice of the field `state`: the status, and whether disabled.
-pub(super) fn status_of(state: &str) -> (&str, &'static str) {
-    match state {
-        "disabled" => ("", "true"),
-        "" => ("", ""),
-        status => (status, "false"),
-    }
 }
 
 /// An empty list, if an id of the filter does not exist.
