@@ -1,7 +1,8 @@
 //! The command line: one file for each command.
 //!
 //! `init`, `serve`, `check`, `config`, `demo`, `store`, `secrets`, `completions`, `man` and `policy
-//! suggest` work with files. All other commands call the running gateway over its admin socket and
+//! suggest` work with files, and `doctor` with files, the network and, if it runs, the gateway. All
+//! other commands call the running gateway over its admin socket and
 //! print its responses; they check no rule themselves (I8). A command that fails returns an error, which `main` prints on standard error with exit code 1. Wrong usage is
 //! reported by clap, with exit code 2.
 
@@ -24,6 +25,7 @@ mod config_show;
 mod console;
 mod csv_export;
 pub mod demo;
+pub mod doctor;
 mod edit;
 mod end_users;
 mod explain;
@@ -116,6 +118,8 @@ enum Command {
     Serve,
     /// Check the settings, the policy and all files that they refer to
     Check(check::CheckArgs),
+    /// Find out whether the deployment protects the portal: gateway, proxy, portal, mail
+    Doctor(doctor::DoctorArgs),
     /// Run the gateway in front of a sample portal with sample users
     Demo(demo::DemoArgs),
     /// Show the settings that take effect
@@ -225,6 +229,7 @@ impl Cli {
         let (reads_settings, is_client) = match &self.command {
             Command::Serve
             | Command::Check(_)
+            | Command::Doctor(_)
             | Command::Config(_)
             | Command::Store(_)
             | Command::Secrets(_) => (true, false),
@@ -233,11 +238,12 @@ impl Cli {
             }
             Command::Client(command) => (command.is_call(), command.is_call()),
         };
+        let calls = is_client || matches!(self.command, Command::Doctor(_));
         let asks = is_client || matches!(self.command, Command::Secrets(_));
         let prints_json = !matches!(self.command, Command::Serve | Command::Completions(_));
         let without_effect = [
             ("--config", self.config.is_some() && !reads_settings),
-            ("--socket", self.socket.is_some() && !is_client),
+            ("--socket", self.socket.is_some() && !calls),
             ("--json", self.json && !prints_json),
             ("--yes", self.yes && !asks),
             ("--dry-run", self.dry_run && !help::writes(leaf)),
@@ -263,6 +269,10 @@ impl Cli {
             Command::Init(args) => return args.run(json, out),
             Command::Serve => return serve::run(config.as_deref()),
             Command::Check(args) => return args.run(config.as_deref(), json, out),
+            Command::Doctor(args) => {
+                let socket = socket.or_else(socket_from_environment);
+                return args.run(config.as_deref(), socket, json, out);
+            }
             Command::Demo(args) => return demo::run(args, json, out),
             Command::Config(command) => {
                 let mut console = Console::new(PathBuf::new(), options, out)?;

@@ -27,6 +27,7 @@
 //! | [`net`] | sockets, TLS, connections, threads |
 //! | [`app`] | assembly: from settings to a running gateway |
 //! | [`check`] | what is wrong with settings, files and policy, and what to warn of |
+//! | [`doctor`] | whether a deployment protects its portal, seen from outside and inside |
 //! | [`demo`], [`cli`] | `portcullis demo`, and all commands |
 //!
 //! # The life of a request
@@ -71,6 +72,7 @@ mod config;
 mod credential;
 mod demo;
 mod directory;
+mod doctor;
 mod email;
 mod forward_auth;
 #[cfg(any(test, feature = "fuzzing"))]

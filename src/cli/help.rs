@@ -212,6 +212,7 @@ fn has_effect(option: &str, leaf: &str) -> bool {
         Some("completions") => false,
         Some("init" | "demo" | "man") => option == "json",
         Some("config" | "check" | "store") => ["config", "json"].contains(&option),
+        Some("doctor") => ["config", "socket", "json"].contains(&option),
         Some("serve") => option == "config",
         Some("secrets") => ["config", "json", "yes", "dry_run"].contains(&option),
         _ if leaf == "policy suggest" => option == "json",

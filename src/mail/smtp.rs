@@ -123,6 +123,21 @@ impl Server {
         sending.await.map_err(|failure| Diagnosis::new(failure, &self.settings, from))
     }
 
+    /// Connects as for a mail and sends none, with at most `step` for each step, until the deadline.
+    pub(super) async fn reach_for_test(
+        &self,
+        step: Duration,
+        deadline: Instant,
+    ) -> Result<(), Diagnosis> {
+        match self.connect(Timeouts::until(step, deadline)).await {
+            Ok(mut conversation) => {
+                conversation.quit().await;
+                Ok(())
+            }
+            Err(failure) => Err(Diagnosis::new(failure, &self.settings, "")),
+        }
+    }
+
     /// Starts a conversation, with TLS and authentication as in the settings.
     async fn connect(&self, timeouts: Timeouts) -> Result<Conversing, Failure> {
         let Smtp { security, credentials, .. } = &self.settings;

@@ -76,6 +76,15 @@ pub struct MailTest {
     advice: Option<String>,
 }
 
+/// Why a mail server cannot be used. The texts are sentences, the first without a full stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailFault {
+    /// What failed.
+    pub error: String,
+    /// What to check.
+    pub advice: String,
+}
+
 impl MailTester {
     /// Reads the certificates that the settings name.
     pub(super) fn new(settings: &Settings, composer: Arc<Composer>) -> Result<Self, MailError> {
@@ -128,6 +137,21 @@ impl MailTester {
             Some(error) => tracing::warn!(mail.id = %mail.id, error, "a test email was not sent"),
         }
         Ok(test)
+    }
+}
+
+impl MailTester {
+    /// Connects to the mail server as for a mail, with TLS and sign-in, and sends none; takes at most
+    /// 45 s. The server as `HOST:PORT`, or `None` if mails go to a folder.
+    ///
+    /// # Errors
+    /// When the server cannot be used.
+    pub async fn reach(&self) -> Result<Option<String>, MailFault> {
+        let Way::Server(server) = &self.tested.way else { return Ok(None) };
+        match server.reach_for_test(STEP, Instant::now() + TOTAL).await {
+            Ok(()) => Ok(Some(server.name())),
+            Err(diagnosis) => Err(MailFault { error: diagnosis.error, advice: diagnosis.advice }),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod audit_refused;
 mod check;
 mod command_line;
 mod demo;
+mod doctor;
 mod durability;
 mod events;
 mod jobs;

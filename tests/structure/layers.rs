@@ -8,9 +8,10 @@ use crate::imports::{Imports, Modules, cycles};
 use crate::source::{read, root};
 
 /// The modules of the application, from the top. A module imports only from layers below its own.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 16] = [
     &["cli"],
-    &["demo", "check"],
+    &["demo", "doctor"],
+    &["check"],
     &["app"],
     &["net"],
     &["portal_pages", "admin"],

@@ -8,13 +8,14 @@ use crate::source::{read, rust_files};
 const CAN_COMMIT: [&str; 4] = ["dyn Store", "SledStore", "feed::Feed", "feed::{Feed"];
 
 /// The files that may, and why.
-const KNOWN: [(&str, &str); 14] = [
+const KNOWN: [(&str, &str); 15] = [
     ("src/app.rs", "opens the store"),
     ("src/app/records.rs", "opens the store"),
     ("src/app/state.rs", "starts the feed, and passes it to the directory"),
     ("src/check/settings.rs", "looks for a store without opening it"),
     ("src/cli/store.rs", "checks the store of a gateway that does not run"),
     ("src/directory.rs", "passes the feed to the records"),
+    ("src/doctor/files.rs", "looks for a store without opening it"),
     ("src/directory/records/belonging.rs", "reads the owner of a record"),
     ("src/directory/records/current_actor.rs", "reads the actor of a commit"),
     ("src/directory/records/permitted.rs", "reads what a commit replaces"),

@@ -158,6 +158,30 @@ impl Policy {
     }
 }
 
+impl Reading {
+    /// Other spellings of a canonical path that a portal with this reading takes for the same, each
+    /// in its canonical form: with another segment respelled, or with another end. Empty if the path
+    /// has none.
+    #[must_use]
+    pub fn spellings(self, path: &str) -> Vec<String> {
+        let texts: Vec<_> = path.split('/').skip(1).map(decoded).collect();
+        let mut spellings: Vec<String> = (0..texts.len())
+            .filter_map(|place| {
+                let mut changed = texts.clone();
+                let text = changed.get_mut(place).filter(|text| !text.is_empty())?;
+                *text = respelled(self, text).map(Cow::Owned)?;
+                let spelled = spelled(&changed);
+                // Servlet containers cut off parameters before they decode.
+                Some(if self == Self::Parameters { spelled.replace("%3B", ";") } else { spelled })
+            })
+            .collect();
+        if let Some(last) = texts.last() {
+            spellings.extend(other_end(self, path, last));
+        }
+        spellings
+    }
+}
+
 impl Route {
     /// A host and a path that the route matches, for a comparison of policies. The host is empty if the
     /// route is for all. Conditions on the query and the client are not met by it.
@@ -281,6 +305,12 @@ fn ended(reading: Reading, form: &Form, texts: &[Cow<'_, str>]) -> Option<String
     if !is_fixed {
         return None;
     }
+    other_end(reading, &path, last)
+}
+
+/// The path with another end that a portal with this reading takes for the same. `last` is the text
+/// of its last segment.
+fn other_end(reading: Reading, path: &str, last: &str) -> Option<String> {
     match reading {
         Reading::Slash if path == "/" => None,
         Reading::Slash if last.is_empty() => path.strip_suffix('/').map(str::to_owned),

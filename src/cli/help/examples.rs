@@ -29,6 +29,13 @@ const OTHERS: &[Examples] = &[
         ],
     ),
     ("check", ["portcullis check", "portcullis check --deny-warnings --connect"]),
+    (
+        "doctor",
+        [
+            "portcullis doctor",
+            "portcullis doctor --url https://portal.example.com --portal http://10.0.0.7:9000",
+        ],
+    ),
     ("demo", ["portcullis demo", "portcullis demo --port 9080 --admin-port 9081 --data demo"]),
     (
         "completions",

@@ -187,3 +187,28 @@ fn strict_routes_that_are_open_with_a_slash_are_named() {
     .concat();
     assert_eq!(open(&routes, without_slash), [pair("/g/new", "/g/{x}/", "/g/new/")]);
 }
+
+#[test]
+fn spellings_of_a_path_are_those_of_each_reading() {
+    for (reading, path, expected) in [
+        (Reading::Case, "/tickets/new", vec!["/Tickets/new", "/tickets/New"]),
+        (Reading::Slash, "/tickets/new", vec!["/tickets/new/"]),
+        (Reading::Slash, "/tickets/", vec!["/tickets"]),
+        (Reading::Dot, "/a/b", vec!["/a./b", "/a/b."]),
+        (Reading::PathInfo, "/users.php", vec!["/users.php/x"]),
+        (Reading::Suffix, "/tickets/new", vec!["/tickets/new.json"]),
+        (Reading::Parameters, "/new", vec!["/new;x"]),
+        (Reading::DecodeTwice, "/new", vec!["/%256Eew"]),
+    ] {
+        assert_eq!(reading.spellings(path), expected, "{reading:?} {path}");
+    }
+    for (reading, path) in [
+        (Reading::Slash, "/"),
+        (Reading::Case, "/7"),
+        (Reading::PathInfo, "/users"),
+        (Reading::Suffix, "/users/"),
+        (Reading::Dot, "/"),
+    ] {
+        assert_eq!(reading.spellings(path), Vec::<String>::new(), "{reading:?} {path}");
+    }
+}

@@ -1,0 +1,77 @@
+//! `portcullis doctor`: whether a deployment protects its portal, seen from outside and from inside.
+//!
+//! Each probe asks one thing of the settings, of the running gateway, of the public URL or of the
+//! portal, and reports [`Finding`]s. Probes send GET requests without a session and change nothing;
+//! only with [`Deployment::allow_writes`] do they send a POST to the portal.
+//!
+//! | module | probes |
+//! |---|---|
+//! | `files` | settings, policy and their warnings, clock, store |
+//! | `mail` | the mail server: EHLO, TLS, sign-in |
+//! | `running` | the running gateway, by its admin socket |
+//! | `outside` | the public URL: who answers, and how |
+//! | `spoofed` | what a client's identity and forwarded headers change there |
+//! | `certificate` | the certificate of the public URL |
+//! | `bypass` | the portal, past the gateway |
+//! | `twins` | other spellings of paths, and method overrides, at the portal |
+//! | `deployment` | what is examined |
+//! | `paths` | which paths are asked for |
+//! | `client` | sends requests byte by byte |
+
+mod bypass;
+mod certificate;
+mod client;
+mod deployment;
+mod files;
+mod finding;
+mod mail;
+mod outside;
+mod paths;
+mod running;
+mod spoofed;
+mod twins;
+
+pub use self::deployment::{AdminApi, Deployment};
+pub use self::finding::{Finding, Severity};
+pub use self::twins::PortalReadings;
+
+use self::client::Client;
+
+/// What was found.
+#[derive(Debug)]
+pub struct Examination {
+    /// The findings, in the order of the probes.
+    pub findings: Vec<Finding>,
+    /// What was seen of the portal's readings; `None` if they were not probed.
+    pub readings: Option<PortalReadings>,
+}
+
+/// Runs all probes for which there is something to ask.
+#[must_use]
+pub fn examine(deployment: &Deployment<'_>) -> Examination {
+    let mut findings = Vec::new();
+    if let Some(report) = deployment.report {
+        findings.extend(files::probe(report, deployment.now));
+        findings.extend(running::probe(deployment));
+    }
+    if let Some(settings) = deployment.settings() {
+        findings.extend(mail::probe(settings));
+    }
+    let client = Client::new();
+    if let Some(endpoint) = deployment.endpoint() {
+        findings.extend(outside::probe(deployment, &client, &endpoint));
+    }
+    findings.extend(bypass::probe(deployment, &client));
+    let readings = deployment
+        .settings()
+        .and_then(|settings| twins::probe(deployment, settings, &client, &mut findings));
+    Examination { findings, readings }
+}
+
+impl Examination {
+    /// How many findings are this bad.
+    #[must_use]
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}

@@ -1,0 +1,75 @@
+//! Where a request goes.
+
+use crate::config::PublicUrl;
+
+/// A server, and the host that requests to it name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::doctor) struct Endpoint {
+    https: bool,
+    /// The name that a certificate must have.
+    name: String,
+    /// `host:port` to connect to.
+    address: String,
+    /// The value of `Host`.
+    host: String,
+}
+
+impl Endpoint {
+    /// A URL; the connection goes to `connect_to` (`host:port`) if it is given.
+    pub(in crate::doctor) fn at(url: &PublicUrl, connect_to: Option<&str>) -> Self {
+        let port = url.host().port().unwrap_or(if url.is_https() { 443 } else { 80 });
+        let name = url.host().name();
+        Self {
+            https: url.is_https(),
+            name: name.trim_matches(['[', ']']).to_owned(),
+            address: connect_to.map_or_else(|| format!("{name}:{port}"), str::to_owned),
+            host: url.host().to_string(),
+        }
+    }
+
+    /// One of the portal's servers (`host:port`), asked for a host as the gateway asks it.
+    pub(in crate::doctor) fn portal(authority: &str, host: &str) -> Self {
+        let name = authority.rsplit_once(':').map_or(authority, |(name, _)| name);
+        Self {
+            https: false,
+            name: name.trim_matches(['[', ']']).to_owned(),
+            address: authority.to_owned(),
+            host: host.to_owned(),
+        }
+    }
+
+    pub(in crate::doctor) fn is_https(&self) -> bool {
+        self.https
+    }
+
+    pub(in crate::doctor) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(in crate::doctor) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(in crate::doctor) fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_has_the_port_of_its_scheme() {
+        for (url, expected) in [
+            ("https://portal.test", ("portal.test:443", "portal.test", "portal.test")),
+            ("http://portal.test", ("portal.test:80", "portal.test", "portal.test")),
+            ("https://[::1]:8443", ("[::1]:8443", "::1", "[::1]:8443")),
+        ] {
+            let endpoint = Endpoint::at(&url.parse().unwrap(), None);
+            assert_eq!((endpoint.address(), endpoint.name(), endpoint.host()), expected);
+        }
+        let elsewhere = Endpoint::at(&"https://portal.test".parse().unwrap(), Some("10.0.0.7:9"));
+        assert_eq!((elsewhere.address(), elsewhere.host()), ("10.0.0.7:9", "portal.test"));
+    }
+}
