@@ -52,7 +52,7 @@ impl Deployment {
     /// What `doctor` finds when a proxy is the public URL.
     async fn examined(&self, proxy: SocketAddr) -> Findings {
         let connect_to = proxy.to_string();
-        Findings::of(self.home.run(&["doctor", "--json", "--connect-to", &connect_to]).await)
+        Findings::of(&self.home.run(&["doctor", "--json", "--connect-to", &connect_to]).await)
     }
 
     /// What it finds about a proxy that does its work, and one thing more with requests.
@@ -99,7 +99,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn of(ran: Ran) -> Self {
+    fn of(ran: &Ran) -> Self {
         let document = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
         Self { code: ran.code, document }
     }
@@ -316,7 +316,7 @@ async fn doctor_finds_a_portal_past_the_gateway() {
     // Without any settings, as from another machine.
     let doctor = async |portal: &str| {
         let args = [&["doctor", "--json", "--portal", portal], &url[..]].concat();
-        Findings::of(run(folder.path(), &args, "").await)
+        Findings::of(&run(folder.path(), &args, "").await)
     };
     let found = doctor(&portal).await;
     found.has_errors(&["portal-reachable"]);
@@ -339,27 +339,27 @@ async fn doctor_reports_what_check_and_status_report() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let connect_to = nobody.to_string();
     let doctor = ["doctor", "--json", "--connect-to", &connect_to];
-    let found = Findings::of(home.run(&doctor).await);
+    let found = Findings::of(&home.run(&doctor).await);
     found.has_errors(&["public-url-unreachable"]);
     assert!(found.names("note").is_superset(&["gateway-not-running", "store"].into()), "{found:?}");
     assert!(found.names("warning").contains("ambiguous-spelling"), "{found:#?}");
 
     let program = home.serve().await;
-    let found = Findings::of(home.run(&doctor).await);
+    let found = Findings::of(&home.run(&doctor).await);
     found.has_errors(&["public-url-unreachable"]);
     assert!(found.names("ok").contains("gateway-running"), "{found:#?}");
     let file = home.path("portcullis.toml");
     let settings = std::fs::read_to_string(&file).unwrap().replace("portal.test", "other.test");
     std::fs::write(&file, settings).unwrap();
-    let found = Findings::of(home.run(&doctor).await);
+    let found = Findings::of(&home.run(&doctor).await);
     found.has_errors(&["public-url-unreachable", "settings-not-loaded"]);
     program.stop().await;
 
     home.policy("routes.toml", &ROUTES.replace("signed-in", "signedin"));
-    let found = Findings::of(home.run(&doctor).await);
+    let found = Findings::of(&home.run(&doctor).await);
     assert!(found.names("error").contains("policy-error"), "{found:#?}");
     home.settings("server.threads = 0\n");
-    let found = Findings::of(home.run(&doctor).await);
+    let found = Findings::of(&home.run(&doctor).await);
     assert!(found.names("error").contains("settings-error"), "{found:#?}");
 }
 
@@ -404,7 +404,7 @@ async fn doctor_verifies_the_certificate_of_the_public_url() {
     let folder = gate.file(".");
     let connect_to = gate.address.to_string();
     let args = ["doctor", "--json", "--config", "portcullis.toml", "--connect-to", &connect_to];
-    let found = Findings::of(run(&folder, &args, "").await);
+    let found = Findings::of(&run(&folder, &args, "").await);
     assert_eq!(found.names("error"), ["certificate-untrusted"].into(), "{found:#?}");
     // The other probes go on.
     assert!(found.names("ok").is_superset(&["public-url", "cookie"].into()), "{found:#?}");
@@ -478,7 +478,7 @@ async fn doctor_posts_to_the_portal_only_with_consent() {
 
     let connect_to = deployment.program.gateway.to_string();
     let doctor = ["doctor", "--json", "--connect-to", &connect_to, "--allow-writes"];
-    let found = Findings::of(deployment.home.run(&doctor).await);
+    let found = Findings::of(&deployment.home.run(&doctor).await);
     let not_refused = "the portal takes the query parameter __method for the method";
     assert_eq!(found.what("method-override-not-refused"), not_refused);
     assert!(found.names("warning").contains("method-override-not-refused"), "{found:#?}");
