@@ -45,7 +45,7 @@ pub(super) fn probe(
                     "public-url-unreachable",
                     format!("the public URL ({}) does not respond: {error}", endpoint.address()),
                 )
-                .because("nobody reaches the portal")
+                .because("users cannot reach the portal")
                 .fix(
                     "start the gateway and what is in front of it; `--connect-to` names another \
                      address for the URL",
@@ -78,7 +78,7 @@ pub(super) fn probe(
                     sign_in.described()
                 ),
             )
-            .because("nobody can sign in")
+            .because("users cannot sign in")
             .fix("let the proxy send everything below /.portcullis/ to the gateway"),
         );
         return findings;

@@ -12,7 +12,7 @@ use crate::authz::trusted_proxies::TrustedProxies;
 use crate::web::paths;
 
 /// An address that no client has (RFC 5737).
-const NOBODY: &str = "198.51.100.77";
+const UNUSED_ADDRESS: &str = "198.51.100.77";
 /// Stands for a user who does not exist.
 const VALUE: &str = "portcullis-doctor";
 /// The names of identity headers without settings, and names that other gateways use.
@@ -94,7 +94,7 @@ fn identity(seen: &Seen<'_>) -> Option<Finding> {
 /// Headers that name another host, scheme or client.
 fn forwarded(seen: &Seen<'_>) -> Option<Finding> {
     let host = format!("{VALUE}.invalid");
-    let forwarded = format!("for={NOBODY};host={host};proto=http");
+    let forwarded = format!("for={UNUSED_ADDRESS};host={host};proto=http");
     for (name, value) in [
         ("X-Forwarded-Host", host.as_str()),
         ("Forwarded", forwarded.as_str()),
@@ -176,12 +176,12 @@ fn verify(seen: &Seen<'_>) -> Option<Finding> {
 /// The address that the gateway takes for the client's, as its record of the request has it.
 fn client_address(seen: &Seen<'_>) -> Option<Finding> {
     let settings = seen.deployment.settings()?;
-    let forwarded = format!("for={NOBODY}");
+    let forwarded = format!("for={UNUSED_ADDRESS}");
     let asks = [
         Ask::get(&seen.closed),
         Ask::get(&seen.closed)
-            .with("X-Forwarded-For", NOBODY)
-            .with("X-Real-IP", NOBODY)
+            .with("X-Forwarded-For", UNUSED_ADDRESS)
+            .with("X-Real-IP", UNUSED_ADDRESS)
             .with("Forwarded", &forwarded),
     ];
     let [plain, spoofed] = asks.map(|ask| {
@@ -191,7 +191,7 @@ fn client_address(seen: &Seen<'_>) -> Option<Finding> {
         record.get("address")?.as_str()?.parse::<IpAddr>().ok()
     });
     let (plain, spoofed) = (plain?, spoofed?);
-    if spoofed.to_string() == NOBODY {
+    if spoofed.to_string() == UNUSED_ADDRESS {
         if is_direct(seen) {
             return Some(
                 Finding::note(
@@ -205,7 +205,7 @@ fn client_address(seen: &Seen<'_>) -> Option<Finding> {
         return Some(
             Finding::error(
                 "client-address",
-                format!("the gateway takes `X-Forwarded-For: {NOBODY}` from outside for the client's address"),
+                format!("the gateway takes `X-Forwarded-For: {UNUSED_ADDRESS}` from outside for the client's address"),
             )
             .because("limits, lockouts and routes with `from` can be walked around")
             .fix(

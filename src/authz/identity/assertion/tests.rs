@@ -97,7 +97,7 @@ fn link_session_has_the_organization_as_subject() {
     for absent in ["preferred_username", "end_user", "act", "email"] {
         assert_eq!(stated.get(absent), None, "{absent}");
     }
-    // Nobody else is taken for the organization.
+    // A user whose id reads like an organization gets no assertion.
     let named = Subject { user: Some("organization:acme".into()), ..ann() };
     assert_eq!(bench.value(named, 0), None);
 }
