@@ -41,7 +41,8 @@ async fn every_command_fails_with_exit_code_1_without_a_gateway() {
         let words: Vec<&str> = path.iter().map(String::as_str).collect();
         let help = run(folder.path(), &[&words[..], &["--help"]].concat(), "").await.done();
         let example = help.split("Examples:\n").nth(1).unwrap().lines().next().unwrap().trim();
-        if !help.contains("--socket") {
+        // `doctor` reports a gateway that does not run as one of its findings.
+        if !help.contains("--socket") || path == ["doctor"] {
             continue;
         }
         let program = env!("CARGO_BIN_EXE_portcullis");
