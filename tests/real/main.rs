@@ -1,5 +1,6 @@
 //! Black-box tests with programs that are large to install: Chromium, DokuWiki, django-helpdesk,
-//! Node-RED, Tomcat, git, Fail2Ban, Schemathesis, and portals in Express, Django and PHP.
+//! Node-RED, Tomcat, git, WordPress, Request Tracker, Fail2Ban, Schemathesis, and portals in Express,
+//! Django and PHP.
 //! `make real` installs them and runs these tests; `cargo test` alone does not.
 
 #![allow(
