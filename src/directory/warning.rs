@@ -25,6 +25,7 @@ pub struct Warning {
 
 /// One of those that a warning is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "WarningSubject")]
 pub struct Subject {
     /// Its id, login, name or address.
     pub name: String,
