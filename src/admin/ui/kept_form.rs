@@ -122,11 +122,21 @@ pub(super) fn ask(visit: &Visit) -> Response {
 
 /// Asks whether to send the form that the form of this visit keeps to `action`.
 pub(super) fn ask_kept(visit: &Visit, action: &str) -> Response {
-    let fields = visit.form.iter();
-    let fields = fields.filter_map(|(name, value)| Some((name.strip_prefix(KEPT)?, value)));
-    let fields = fields.filter(|(name, _)| !is_secret(name) && *name != CONFIRMED).collect();
+    let fields = kept_fields(&visit.form).collect();
     let lacks_secret = visit.form.has(LACKS_SECRET);
     page(visit, action, fields, lacks_secret, visit.form.raw(OWN_TOKEN))
+}
+
+/// The fields with which the form that this form keeps is sent once more, with the token that it had:
+/// then it is asked whether to save it.
+pub(super) fn again_later(form: &Fields) -> Vec<(&str, &str)> {
+    kept_fields(form).chain([(TOKEN, form.raw(OWN_TOKEN))]).collect()
+}
+
+/// The fields of the form that this form keeps.
+fn kept_fields(form: &Fields) -> impl Iterator<Item = (&str, &str)> {
+    let kept = form.iter().filter_map(|(name, value)| Some((name.strip_prefix(KEPT)?, value)));
+    kept.filter(|(name, _)| !is_secret(name) && *name != CONFIRMED)
 }
 
 /// Where the form that is kept is sent to.

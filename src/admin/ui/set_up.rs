@@ -6,11 +6,12 @@ use http::{Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::account::second_factor::issued_page;
+use super::account::second_factor::{Next, issued_page};
 use super::client::{Write, document};
 use super::destination::{SIGN_IN, TO, local};
 use super::frame::Frame;
 use super::issued_factor::IssuedFactor;
+use super::kept_form;
 use super::refusal::{Answer, Refusal};
 use super::texts::SecondFactor;
 use super::visit::{Failure, PageResult, Visit};
@@ -33,7 +34,8 @@ struct Page<'a> {
     factor_text: &'a SecondFactor,
     factor: IssuedFactor,
     proposal: String,
-    to: &'a str,
+    /// Where it goes on, and the form that is kept.
+    hidden: Vec<(&'a str, &'a str)>,
     problem: Option<String>,
 }
 
@@ -42,9 +44,10 @@ pub(super) fn ask(visit: &Visit, proposed: &Value, problem: Option<String>) -> A
     let Proposal { factor, proposal } =
         Proposal::deserialize(proposed).map_err(|error| Refusal::broken(&error.to_string()))?;
     let (frame, factor_text) = (visit.frame(), &visit.text().second_factor);
-    let to = local(visit.form.get(TO));
+    let hidden = visit.form.iter().filter(|(name, _)| *name == TO || kept_form::is_kept(name));
+    let hidden = hidden.collect();
     // A password manager offers to save a password only if the response is not an error.
-    Ok(visit.page(StatusCode::OK, &Page { frame, factor_text, factor, proposal, to, problem }))
+    Ok(visit.page(StatusCode::OK, &Page { frame, factor_text, factor, proposal, hidden, problem }))
 }
 
 /// Without a form, signing in starts again.
@@ -62,7 +65,11 @@ pub(super) async fn check(visit: Visit) -> PageResult {
             let cookie = opened.headers().get(header::SET_COOKIE).cloned();
             let issued = document(opened).await?;
             let title = words.set_up_done.to_string();
-            let mut response = issued_page(&visit, title, issued, local(form.get(TO)))?;
+            let next = match kept_form::keeps_one(form) {
+                true => Next::Form(local(kept_form::path(form)), kept_form::again_later(form)),
+                false => Next::Page(local(form.get(TO))),
+            };
+            let mut response = issued_page(&visit, title, issued, next)?;
             add_cookie(&mut response, cookie);
             return Ok(response);
         }

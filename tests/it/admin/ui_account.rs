@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::admin::PASSWORD;
 use crate::support::admin_ui::{AdminUi, UiPage, gate};
 use crate::support::authenticator::App;
+use crate::support::browser::Form;
 use crate::support::gate::TestGate;
 
 const NEW_PASSWORD: &str = "Another-Horse-8-Battery";
@@ -51,6 +52,26 @@ async fn r50_ui_sign_in_sets_up_a_required_second_factor() {
     used.says("The set-up took too long. Sign in again.");
     let form = used.form("/sign-in").set("login", "theo").set("password", PASSWORD);
     later.submit(&form).await.says("From your authenticator app");
+}
+
+#[tokio::test]
+async fn ui_a_kept_form_outlasts_the_set_up_of_a_second_factor() {
+    let gate = TestGate::builder().start().await;
+    let theo = json!({ "login": "theo", "role": "owner", "password": PASSWORD, "mfa": false });
+    gate.admin.post("/api/v1/administrators", theo).await.created();
+    let mut ui = AdminUi::visitor(&gate);
+    let fields = vec![("name".to_owned(), "Sales".to_owned())];
+    let page = ui.submit(&Form { action: "/groups".to_owned(), fields }).await;
+    page.says("what you typed is kept");
+    let form = page.form("/sign-in").set("login", "theo").set("password", PASSWORD);
+    let set_up = ui.submit(&form).await;
+    let app = scan(&set_up);
+    let again = ui.submit(&set_up.form("/sign-in/set-up").set("code", &app.wrong())).await;
+    let codes = ui.submit(&again.form("/sign-in/set-up").set("code", &app.code())).await;
+    let kept = ui.submit(&codes.form("/groups")).await;
+    assert_eq!(kept.status, 409);
+    kept.says("What you typed was kept");
+    ui.submit(&kept.form("/groups")).await.says("The group was created.");
 }
 
 #[tokio::test]

@@ -59,8 +59,16 @@ struct IssuedPage<'a> {
     factor_text: &'a SecondFactor,
     title: String,
     codes: Vec<String>,
-    /// Where it goes on.
-    to: &'a str,
+    next: Next<'a>,
+}
+
+/// Where it goes on after recovery codes were shown.
+#[derive(Debug)]
+pub(in crate::admin::ui) enum Next<'a> {
+    /// At this address.
+    Page(&'a str),
+    /// With a form that is sent to this address with these fields.
+    Form(&'a str, Vec<(&'a str, &'a str)>),
 }
 
 pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
@@ -81,7 +89,7 @@ pub(in crate::admin::ui) async fn set_up(visit: Visit) -> PageResult {
     match visit.client.write(write).await {
         Ok(issued) => {
             let title = visit.text().account.set_up_done.to_string();
-            Ok(issued_page(&visit, title, issued, PATH)?)
+            Ok(issued_page(&visit, title, issued, Next::Page(PATH))?)
         }
         Err(refusal) if is_about_the_form(&refusal) => {
             let page = page(&visit, Some(&refusal)).await?;
@@ -103,7 +111,7 @@ pub(in crate::admin::ui) async fn replace_codes(visit: Visit) -> PageResult {
     match visit.client.write(Write::new(Method::POST, &path).with(&document)).await {
         Ok(issued) => {
             let title = visit.text().account.codes_done.to_string();
-            Ok(issued_page(&visit, title, issued, PATH)?)
+            Ok(issued_page(&visit, title, issued, Next::Page(PATH))?)
         }
         Err(refusal) if is_about_the_form(&refusal) => {
             let page = codes_page(&visit, Some(&refusal)).await?;
@@ -113,18 +121,18 @@ pub(in crate::admin::ui) async fn replace_codes(visit: Visit) -> PageResult {
     }
 }
 
-/// The page that shows recovery codes once, and goes on at `to`.
+/// The page that shows recovery codes once.
 pub(in crate::admin::ui) fn issued_page(
     visit: &Visit,
     title: String,
     issued: Value,
-    to: &str,
+    next: Next<'_>,
 ) -> Answer<Response> {
     let Issued { recovery_codes: codes } =
         serde_json::from_value(issued).map_err(|error| Refusal::broken(&error.to_string()))?;
     let (frame, texts) = (visit.frame(), visit.text());
     let (text, factor_text) = (&texts.account, &texts.second_factor);
-    Ok(visit.page(StatusCode::OK, &IssuedPage { frame, text, factor_text, title, codes, to }))
+    Ok(visit.page(StatusCode::OK, &IssuedPage { frame, text, factor_text, title, codes, next }))
 }
 
 /// Each time the page is shown it has another secret, so after a wrong code it is scanned again: the
