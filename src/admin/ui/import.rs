@@ -24,6 +24,9 @@ use crate::directory::records::Authority;
 /// A file with more rows than this is not tried out, because that would take too long.
 const TRIED_OUT: usize = 2_000;
 
+/// The button of an organization that the text in the field may mean: the file is tried out with it.
+const CHOOSE: &str = "choose";
+
 /// The kinds of files.
 const KINDS: [&str; 3] = ["organizations", "end-users", "users"];
 
@@ -64,7 +67,10 @@ impl Form {
         groups.retain(|group| group.of == of);
         Ok(Self {
             kind: kind.unwrap_or("users"),
-            organization: filter::meant(visit, given.get("organization")).await?,
+            organization: match given.get(CHOOSE) {
+                "" => filter::meant(visit, given.get("organization")).await?,
+                id => filter::meant(visit, id).await?,
+            },
             group: given.get("group").to_owned(),
             groups,
             is_inviting: given.has("invite"),
@@ -100,7 +106,7 @@ pub(super) async fn show(visit: Visit) -> PageResult {
 }
 
 pub(super) async fn act(visit: Visit) -> PageResult {
-    let is_tried = visit.chosen(&[("try", true), ("start", false)])?;
+    let is_tried = visit.form.has(CHOOSE) || visit.chosen(&[("try", true), ("start", false)])?;
     let mut form = Form::read(&visit).await?;
     let upload = visit.uploads.iter().find(|upload| upload.field == "file");
     let content = upload.map(|upload| upload.content.clone()).unwrap_or_default();

@@ -34,7 +34,8 @@ impl Pages {
         Self::between(&visit.path, &visit.query, next)
     }
 
-    fn between(path: &str, query: &Fields, next: Option<&str>) -> Self {
+    /// The same of the list at this path with this query.
+    pub(super) fn between(path: &str, query: &Fields, next: Option<&str>) -> Self {
         let filters = query.without(&[AFTER, "done"]);
         let at = |fields: &Fields| match fields.encoded() {
             query if query.is_empty() => path.to_owned(),

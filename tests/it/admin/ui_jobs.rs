@@ -99,10 +99,14 @@ async fn import(ui: &mut AdminUi, step: &str, file: &str) -> UiPage {
 }
 
 async fn import_of(ui: &mut AdminUi, kind: &str, step: &str, file: &str) -> UiPage {
+    import_with(ui, &[("kind", kind), ("do", step)], file).await
+}
+
+async fn import_with(ui: &mut AdminUi, fields: &[(&str, &str)], file: &str) -> UiPage {
     let form = ui.open("/import").await.form("/import");
     let token = form.get("token").unwrap();
     let mut body = String::new();
-    for (name, value) in [("token", token), ("kind", kind), ("do", step)] {
+    for (name, value) in [("token", token)].iter().chain(fields) {
         body +=
             &format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
     }
@@ -147,6 +151,27 @@ async fn ui_a_file_is_tried_out_and_imported() {
     let page = auditor.open("/import").await;
     page.says("users.csv");
     page.lacks("type=\"file\"");
+}
+
+#[tokio::test]
+async fn ui_an_import_offers_the_organizations_that_may_be_meant() {
+    let gate = gate().start().await;
+    for id in ["acme-1", "acme-2"] {
+        let new = json!({ "id": id, "name": format!("Acme of {id}"), "email": "office@x.example" });
+        gate.admin.post("/api/v1/organizations", new).await.created();
+    }
+    let mut ui = AdminUi::owner(&gate).await;
+    let file = "login,name\nzoe,Zoe\n";
+    let fields = [("kind", "users"), ("organization", "Acme of"), ("do", "try")];
+    let asked = import_with(&mut ui, &fields, file).await;
+    asked.says("Choose one of these");
+    asked.says("name=\"choose\" value=\"acme-2\"");
+    let fields = [("kind", "users"), ("organization", "Acme of"), ("choose", "acme-2")];
+    let tried = import_with(&mut ui, &fields, file).await;
+    tried.says("<strong>1</strong> Created");
+    tried.says("value=\"acme-2\"");
+    let users = gate.admin.get("/api/v1/users?login=zoe").await.ok();
+    assert_eq!(users["items"], json!([]), "it was only tried out");
 }
 
 #[tokio::test]

@@ -262,9 +262,18 @@ async fn ui_bulk_actions_ask_first_and_queue_a_job() {
     let form = list.form("/users/bulk");
     let unchecked = ui.submit(&form.clone().set("do", "disable")).await;
     assert_eq!(unchecked.status, 422);
+    unchecked.says("<option value=\"disable\" selected>");
     let both = with(with(form, "user", &liam), "user", &noah);
-    assert_eq!(ui.submit(&both).await.status, 422);
-    assert_eq!(ui.submit(&both.clone().set("do", "group")).await.status, 422);
+    for form in [both.clone(), both.clone().set("do", "group")] {
+        // The list with its filter, and what was checked.
+        let again = ui.submit(&form).await;
+        assert_eq!(again.status, 422);
+        again.says("Portal users of <strong>Acme</strong>");
+        for user in [&liam, &noah] {
+            again.says(&format!("value=\"{user}\" checked"));
+        }
+        assert_eq!(again.form("/users/bulk").get("match_group"), Some("limited"));
+    }
     let moved = both.set("do", "group").set("group", "no-access");
     let asked = ui.submit(&moved).await;
     asked.says("Change 2 portal users?");

@@ -3,6 +3,7 @@
 
 use super::suggestions::beginning_with;
 use super::{Organization, api};
+use crate::admin::ui::fields::Fields;
 use crate::admin::ui::people::found;
 use crate::admin::ui::refusal::Answer;
 use crate::admin::ui::visit::Visit;
@@ -19,10 +20,19 @@ pub(in crate::admin::ui) struct Meant {
 impl Meant {
     /// The addresses of this page with each of those that may be meant, and their names.
     pub(in crate::admin::ui) fn links(&self, visit: &Visit) -> Vec<(String, String)> {
-        let rest = visit.query.without(&["organization", "after", "done"]);
+        self.links_at(&visit.path, &visit.query)
+    }
+
+    /// The same of the page at this path with this query.
+    pub(in crate::admin::ui) fn links_at(
+        &self,
+        path: &str,
+        query: &Fields,
+    ) -> Vec<(String, String)> {
+        let rest = query.without(&["organization", "after", "done"]);
         let link = |(id, name): &(String, String)| {
             let query = rest.clone().with("organization", id.as_str()).encoded();
-            (format!("{}?{query}", visit.path), name.clone())
+            (format!("{path}?{query}"), name.clone())
         };
         self.others.iter().map(link).collect()
     }

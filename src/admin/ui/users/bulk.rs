@@ -5,18 +5,17 @@ use askama::Template;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::User;
 use super::state::status_of;
+use super::{User, list};
 use crate::admin::ui::change::{Change, carry_out_asked};
 use crate::admin::ui::client::Write;
 use crate::admin::ui::confirmation::{CONFIRMED, Question};
-use crate::admin::ui::fields::{address, segment};
+use crate::admin::ui::fields::{Fields, address, segment};
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::listed::Listed;
-use crate::admin::ui::notice;
-use crate::admin::ui::refusal::{Answer, Refusal};
+use crate::admin::ui::refusal::Answer;
 use crate::admin::ui::texts::Users;
-use crate::admin::ui::visit::{Failure, PageResult, TOKEN, Visit};
+use crate::admin::ui::visit::{PageResult, TOKEN, Visit};
 use crate::web::text::Text;
 
 /// More people than this are not tried out, because that would take too long.
@@ -35,14 +34,16 @@ pub(super) fn actions(text: &Users) -> Vec<(&'static str, &Text)> {
     ]
 }
 
-/// The filter of the list, as fields of the form: search, group, state and organization.
-pub(super) const fn fields(values: [&str; 4]) -> [(&'static str, &str); 4] {
-    let [search, group, state, organization] = values;
+/// The filter of the list and its page, as fields of the form: search, group, state, organization and
+/// where the page begins.
+pub(super) const fn fields(values: [&str; 5]) -> [(&'static str, &str); 5] {
+    let [search, group, state, organization, after] = values;
     [
         ("match_search", search),
         ("match_group", group),
         ("match_state", state),
         ("match_organization", organization),
+        ("match_after", after),
     ]
 }
 
@@ -52,25 +53,27 @@ struct Filter<'a> {
     group: &'a str,
     state: &'a str,
     organization: &'a str,
+    /// Where the page of the list begins.
+    after: &'a str,
 }
 
 impl<'a> Filter<'a> {
     fn of(visit: &'a Visit) -> Self {
-        let [search, group, state, organization] =
-            fields([""; 4]).map(|(name, _)| visit.form.get(name));
-        Self { search, group, state, organization }
+        let [search, group, state, organization, after] =
+            fields([""; 5]).map(|(name, _)| visit.form.get(name));
+        Self { search, group, state, organization, after }
     }
 
-    /// The list with this filter.
-    fn list(&self) -> String {
-        let Self { search, group, state, organization } = *self;
-        let filters = [
+    /// The parameters of the list with this filter.
+    const fn parameters(&self) -> [(&'static str, &str); 5] {
+        let Self { search, group, state, organization, after } = *self;
+        [
             ("search", search),
             ("group", group),
             ("state", state),
             ("organization", organization),
-        ];
-        address("/users", &filters)
+            ("after", after),
+        ]
     }
 
     /// `matching` of the API.
@@ -129,14 +132,13 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
     let text = &visit.text().users;
     let chosen = form.set("user");
     let wanted = form.get("do");
-    let Some((_, action)) = actions(text).into_iter().find(|(name, _)| *name == wanted) else {
-        return Ok(not_chosen(&visit, &text.choose_action));
-    };
     let filter = Filter::of(&visit);
     let is_all = form.has("all");
-    if chosen.is_empty() && !is_all {
-        return Ok(not_chosen(&visit, &text.choose_users));
-    }
+    let action = actions(text).into_iter().find(|(name, _)| *name == wanted);
+    let Some((_, action)) = action.filter(|_| is_all || !chosen.is_empty()) else {
+        let problem = if action.is_none() { &text.choose_action } else { &text.choose_users };
+        return not_chosen(&visit, &filter, problem).await;
+    };
     let count = if is_all { filter.count(&visit).await? } else { Some(chosen.len()) };
     let mut request = match is_all {
         true => json!({ "matching": filter.matching() }),
@@ -144,7 +146,7 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
     };
     let (field, value) = match wanted {
         "group" => match form.get("group") {
-            "" => return Ok(not_chosen(&visit, &text.choose_group)),
+            "" => return not_chosen(&visit, &filter, &text.choose_group).await,
             group => ("group", Value::from(group)),
         },
         "require_mfa" => ("require_mfa", Value::from(true)),
@@ -155,7 +157,7 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
         request.insert(field.to_owned(), value);
     }
     let write = Write::new(Method::POST, "/api/v1/users/bulk").with(&request);
-    let back = filter.list();
+    let back = address("/users", &filter.parameters());
     let question = Question {
         title: match count {
             Some(count) => text.bulk_question.of(count.try_into().unwrap_or(u64::MAX)).plain(),
@@ -180,12 +182,12 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
     }
 }
 
-/// Says what was not chosen.
-fn not_chosen(visit: &Visit, message: &Text) -> axum::response::Response {
-    let refusal = Refusal::malformed(message.as_str());
-    let mut response = notice::failure(visit, &Failure::Api(refusal));
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    response
+/// The list with what was chosen, and what was not.
+async fn not_chosen(visit: &Visit, filter: &Filter<'_>, problem: &Text) -> PageResult {
+    let given = filter.parameters().into_iter().filter(|(_, value)| !value.is_empty());
+    let query = given.fold(Fields::default(), |all, (name, value)| all.with(name, value));
+    let page = list::page(visit, &query, Some(problem)).await?;
+    Ok(visit.page(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
 /// The address of the form leads back to the list.

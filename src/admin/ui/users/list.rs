@@ -5,7 +5,7 @@ use askama::Template;
 use super::state::status_of;
 use super::{User, bulk};
 use crate::admin::ui::field::Field;
-use crate::admin::ui::fields::address;
+use crate::admin::ui::fields::{Fields, address};
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::groups::{self, Group};
 use crate::admin::ui::listed::{Listed, Pages};
@@ -17,9 +17,11 @@ use crate::admin::ui::visit::{PageResult, Visit};
 use crate::directory::records::Authority;
 use crate::web::text::Text;
 
+const PATH: &str = "/users";
+
 #[derive(Template)]
 #[template(path = "admin/users/list.html")]
-struct Page<'a> {
+pub(super) struct Page<'a> {
     frame: Frame<'a>,
     text: &'a Users,
     users_text: &'a Users,
@@ -42,14 +44,30 @@ struct Page<'a> {
     /// What the bar of bulk actions offers.
     actions: Vec<(&'static str, &'a Text)>,
     is_deleted: bool,
+    /// What was not chosen in the bar of bulk actions.
+    problem: Option<&'a Text>,
+    /// The form that was sent, if one was.
+    form: &'a Fields,
+    /// Where the page of the list begins.
+    after: &'a str,
 }
 
 pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
-    let query = &visit.query;
+    let page = page(&visit, &visit.query, None).await?;
+    visit.show(&page)
+}
+
+/// The list with this filter. With a problem, the bar of bulk actions has what was chosen in the form
+/// that was sent.
+pub(super) async fn page<'a>(
+    visit: &'a Visit,
+    query: &'a Fields,
+    problem: Option<&'a Text>,
+) -> Answer<Page<'a>> {
     let [search, group, state, id] =
         ["search", "group", "state", "organization"].map(|name| query.get(name));
     let (status, disabled) = status_of(state);
-    let meant = filter::meant(&visit, id).await?;
+    let meant = filter::meant(visit, id).await?;
     let id = &*meant.id;
     let filters = [
         ("search", search),
@@ -68,25 +86,28 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
         Ok(listed) => (listed, organization),
         Err(refusal) => unknown(&refusal, organization).ok_or(refusal)?,
     };
-    visit.show(&Page {
+    Ok(Page {
         frame: visit.frame(),
         text,
         users_text: text,
-        groups: groups::all(&visit).await?,
-        pages: Pages::of(&visit, listed.next.as_deref()),
+        groups: groups::all(visit).await?,
+        pages: Pages::between(PATH, query, listed.next.as_deref()),
         users: listed.items,
         hidden: listed.hidden.unwrap_or_default(),
         search,
         group,
         state,
         organization_id: id.to_owned(),
-        of: organization_of(&visit, id).await?,
+        of: organization_of(visit, id).await?,
         organization,
-        matches: meant.links(&visit),
+        matches: meant.links_at(PATH, query),
         is_filtered: [search, group, state, id].iter().any(|filter| !filter.is_empty()),
         may_manage: visit.may(Authority::Manage),
         actions: bulk::actions(text),
         is_deleted: visit.is_done("deleted"),
+        problem,
+        form: &visit.form,
+        after: query.get("after"),
     })
 }
 
@@ -114,9 +135,13 @@ impl Page<'_> {
     }
 
     /// The filter, for the form with the bar of bulk actions.
-    fn filter(&self) -> [(&'static str, &str); 4] {
-        let Self { search, group, state, organization_id, .. } = self;
-        bulk::fields([search, group, state, organization_id])
+    fn filter(&self) -> [(&'static str, &str); 5] {
+        let Self { search, group, state, organization_id, after, .. } = self;
+        bulk::fields([search, group, state, organization_id, after])
+    }
+
+    fn is_checked(&self, id: &str) -> bool {
+        self.form.all("user").any(|checked| checked == id)
     }
 
     /// The groups that the bar of bulk actions offers.
