@@ -17,6 +17,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tower::ServiceExt as _;
 
 use super::client::Client;
+use super::destination::local;
 use super::fields::Fields;
 use super::kept_form::Kept;
 use super::kit::Ui;
@@ -171,13 +172,22 @@ async fn elsewhere(State(shared): State<Arc<Shared>>, request: Request) -> Respo
     }
 }
 
-/// The page in place of one that has no such method.
+/// The page in place of one that has no such method. Where only forms are sent to, the address leads to
+/// the page above: it may be opened by hand, after signing in, or when a kept form is discarded.
 async fn other_method(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
+    if parts.method == Method::GET {
+        return shared.protected(see_other(above(parts.uri.path())));
+    }
     let mut visit = shared.visit(&parts, Vec::new());
     visit.who = visit.client.get("/api/v1/session").await.ok();
     let refusal = Refusal::method_not_allowed(&parts.method);
     shared.protected(notice::failure(&visit, &Failure::Api(refusal)))
+}
+
+/// The path of the page above.
+fn above(path: &str) -> &str {
+    path.rsplit_once('/').map_or("/", |(above, _)| local(above))
 }
 
 impl Shared {
@@ -343,4 +353,21 @@ fn is_navigation_from_elsewhere(parts: &Parts) -> bool {
         && (is(SEC_FETCH_SITE, "cross-site") || is(SEC_FETCH_SITE, "same-site"))
         && is(HeaderName::from_static("sec-fetch-mode"), "navigate")
         && is(HeaderName::from_static("sec-fetch-dest"), "document")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::above;
+
+    #[test]
+    fn a_path_of_forms_only_leads_to_the_page_above() {
+        for (path, expected) in [
+            ("/sign-out", "/"),
+            ("/mail/test", "/mail"),
+            ("/a/b/c", "/a/b"),
+            ("//evil.example/a", "/"),
+        ] {
+            assert_eq!(above(path), expected, "{path}");
+        }
+    }
 }
