@@ -49,6 +49,7 @@ mod late;
 mod listed;
 mod lockouts;
 mod mail;
+mod messages;
 mod navigation;
 mod notice;
 mod number;

@@ -3,6 +3,8 @@
 //! They carry the header fields of the browser's request, so the API authenticates the same cookie,
 //! and sees the same host and origin, as if the browser had sent them.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::response::Response;
@@ -12,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use super::kit::Ui;
 use super::refusal::{Answer, Refusal};
 use crate::admin::caller::Unattended;
 use crate::web::fetch_metadata::SEC_FETCH_SITE;
@@ -38,6 +41,8 @@ pub(super) struct Client {
     headers: HeaderMap,
     peer: Option<Peer>,
     is_unattended: bool,
+    /// Has the reader's words for what the API says.
+    ui: Arc<Ui>,
 }
 
 /// A record, and the version that a change must name.
@@ -87,12 +92,13 @@ impl Client {
         headers: &HeaderMap,
         peer: Option<Peer>,
         is_unattended: bool,
+        ui: Arc<Ui>,
     ) -> Self {
         let mut headers = headers.clone();
         for name in OWN {
             headers.remove(name);
         }
-        Self { api, headers, peer, is_unattended }
+        Self { api, headers, peer, is_unattended, ui }
     }
 
     /// The same with this cookie in place of the browser's.
@@ -157,7 +163,11 @@ impl Client {
             request.extensions_mut().insert(Unattended);
         }
         let Ok(response) = self.api.clone().oneshot(request).await;
-        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let messages = &self.ui.texts.of(&self.headers).api;
+        Err(refusal(response).await.said_in(messages))
     }
 }
 

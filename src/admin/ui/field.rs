@@ -92,7 +92,7 @@ impl<'a> Field<'a> {
         Self { suggestions: Some(page.into()), ..self }
     }
 
-    /// What is wrong with it, in English.
+    /// What is wrong with it.
     pub(super) fn problem(self, problem: impl Into<String>) -> Self {
         Self { problem: Some(problem.into()), ..self }
     }

@@ -20,7 +20,7 @@ pub(super) struct Frame<'a> {
     pub(super) navigation: Vec<Group<'a>>,
     /// The token for forms.
     pub(super) token: String,
-    /// What the API said to a form of the page that was sent too late, in English.
+    /// What the API said to a form of the page that was sent too late.
     pub(super) late: Option<&'a str>,
     now: Timestamp,
 }

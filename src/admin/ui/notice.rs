@@ -55,7 +55,7 @@ pub(super) fn detail(text: &Catalogue, refusal: &Refusal) -> String {
         ("not-found", _) => text.notice.not_found_detail.to_string(),
         ("internal", _) => text.notice.broken_detail.to_string(),
         ("out-of-scope", Some(_)) => text.notice.out_of_scope.to_string(),
-        _ => refusal.detail.clone(),
+        _ => text.api.say(&refusal.detail),
     }
 }
 

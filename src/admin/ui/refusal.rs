@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::messages::Messages;
 use crate::admin::problem::Problem;
 use crate::web::problem::TYPE_PREFIX;
 
@@ -60,6 +61,23 @@ struct Document {
 }
 
 impl Refusal {
+    /// The same in the reader's language. What is wrong with a file stays as the API says it.
+    pub(super) fn said_in(mut self, messages: &Messages) -> Self {
+        let Parts { detail, errors, .. } = &mut *self.0;
+        *detail = match errors.as_slice() {
+            [FieldError { field, file: None, message, .. }]
+                if *detail == format!("{field}: {message}") =>
+            {
+                format!("{field}: {}", messages.say(message))
+            }
+            _ => messages.say(detail),
+        };
+        for error in errors.iter_mut().filter(|error| error.file.is_none()) {
+            error.message = messages.say(&error.message);
+        }
+        self
+    }
+
     /// From the body of a response with this status.
     pub(super) fn read(status: StatusCode, body: &[u8]) -> Self {
         match serde_json::from_slice::<Document>(body) {

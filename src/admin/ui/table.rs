@@ -305,7 +305,7 @@ impl Shared {
         let is_live = headers.contains_key(LIVE);
         Visit {
             ui: Arc::clone(&self.ui),
-            client: Client::new(self.api.clone(), &headers, peer, is_live),
+            client: Client::new(self.api.clone(), &headers, peer, is_live, Arc::clone(&self.ui)),
             entries: self.entries.as_slice().into(),
             session: self.ui.site.session_token(&headers),
             path: parts.uri.path().to_owned(),

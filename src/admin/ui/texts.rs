@@ -1,6 +1,4 @@
 //! Every text of the admin UI, by page. A file of a language has exactly these keys.
-//!
-//! What the API says about a field is in English, in all languages.
 
 mod account;
 mod activity;
@@ -42,6 +40,7 @@ pub(super) use self::rights::Rights;
 pub(super) use self::tokens::Tokens;
 pub(super) use self::users::Users;
 pub(super) use self::warnings::Warnings;
+use super::messages::Messages;
 use crate::web::text::{TimeWords, Translation, Translations};
 
 /// The texts in all languages.
@@ -65,7 +64,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
         files!(
             "en": "common", "warnings", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
-            "activity",
+            "activity", "api",
         ),
     ),
     (
@@ -73,7 +72,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
         files!(
             "de": "common", "warnings", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
-            "activity",
+            "activity", "api",
         ),
     ),
 ];
@@ -115,6 +114,7 @@ pub(super) struct AdminTexts {
     pub(super) sessions: Sessions,
     pub(super) lockouts: Lockouts,
     pub(super) mail: Mail,
+    pub(super) api: Messages,
 }
 
 #[cfg(test)]

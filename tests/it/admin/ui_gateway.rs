@@ -54,7 +54,7 @@ async fn r60_ui_disables_the_portal_after_asking() {
     let form = page.form("/preferences").set("do", "disable");
     let refused = owner.submit(&form.clone().set("disabled_redirect_url", "ftp://a.example")).await;
     assert_eq!(refused.status, 409);
-    refused.says("must begin with `http://` or `https://`");
+    refused.says("must begin with “http://” or “https://”");
     refused.says("aria-invalid=\"true\"");
     refused.says("value=\"ftp://a.example\"");
 

@@ -112,18 +112,53 @@ async fn ui_a_question_shows_no_secret_of_its_form() {
 }
 
 #[tokio::test]
+async fn ui_a_refusal_is_in_the_language_of_the_page() {
+    let gate = gate().start().await;
+    gate.admin.group("Sales", &["portal.access"]).await;
+    let mut owner = AdminUi::owner(&gate).await;
+    let form = owner.open("/groups/new").await.form("/groups");
+    let origin = format!("http://{}", owner.browser.host());
+    for (language, name, words) in [
+        ("de", "Sales", "Gruppe „Sales“ gibt es schon"),
+        ("de", "", "darf nicht leer sein"),
+        ("en", "Sales", "a group “Sales” already exists"),
+        ("en", "", "must not be empty"),
+    ] {
+        let headers = [("origin", &*origin), ("accept-language", language)];
+        let body = form.clone().set("name", name).encoded();
+        let refused = owner.browser.post("/groups", &headers, &body).await;
+        assert!(refused.status >= 400, "{language} {name}");
+        assert!(refused.text().contains(words), "{words}: {}", refused.text());
+    }
+}
+
+#[tokio::test]
 async fn ui_another_method_gets_a_protected_page() {
     let gate = gate().start().await;
     let mut owner = AdminUi::owner(&gate).await;
-    // Opening a page checks its headers.
-    let page = owner.open("/sign-out").await;
-    assert_eq!(page.status, 405);
-    page.says("does not support");
     let html = [("accept", "text/html")];
     let reply = owner.browser.send(Method::PUT, "/groups", &html, "").await;
     assert_eq!(reply.status, 405);
+    assert!(reply.text().contains("does not support"), "{}", reply.text());
+    assert_eq!(reply.header("allow"), Some("GET,HEAD,POST"));
     for (name, value) in [("x-frame-options", "DENY"), ("x-content-type-options", "nosniff")] {
         assert_eq!(reply.header(name), Some(value));
     }
     assert_eq!(owner.open("/sessions").await.status, 200);
+}
+
+#[tokio::test]
+async fn ui_an_address_of_forms_only_leads_to_the_page_above() {
+    let gate = gate().start().await;
+    let mut owner = AdminUi::owner(&gate).await;
+    for (path, expected) in [
+        ("/sign-out", "/"),
+        ("/mail/test", "/mail"),
+        ("/routes/reload", "/routes"),
+        ("/explain/grant", "/explain"),
+        ("/explain/move", "/explain"),
+    ] {
+        let page = owner.open(path).await;
+        assert_eq!((page.status, &*page.at), (200, expected), "{path}");
+    }
 }
