@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 pub(super) mod bulk;
+mod bulk_bar;
 pub(super) mod editor;
 mod for_whom;
 mod form;

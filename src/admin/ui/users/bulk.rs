@@ -5,6 +5,7 @@ use askama::Template;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::bulk_bar::{actions, fields};
 use super::state::status_of;
 use super::{User, list};
 use crate::admin::ui::change::{Change, carry_out_asked};
@@ -22,30 +23,6 @@ use crate::web::text::Text;
 const TRIED_OUT: usize = 1_000;
 /// How many pages of the list are read to count them.
 const PAGES: usize = 10;
-
-/// What can be done, by the name of the choice.
-pub(super) fn actions(text: &Users) -> Vec<(&'static str, &Text)> {
-    vec![
-        ("disable", &text.disable),
-        ("enable", &text.enable),
-        ("group", &text.move_to_group),
-        ("require_mfa", &text.require_mfa),
-        ("no_mfa", &text.no_longer_require_mfa),
-    ]
-}
-
-/// The filter of the list and its page, as fields of the form: search, group, state, organization and
-/// where the page begins.
-pub(super) const fn fields(values: [&str; 5]) -> [(&'static str, &str); 5] {
-    let [search, group, state, organization, after] = values;
-    [
-        ("match_search", search),
-        ("match_group", group),
-        ("match_state", state),
-        ("match_organization", organization),
-        ("match_after", after),
-    ]
-}
 
 /// The filter of the list from which a form was sent.
 struct Filter<'a> {

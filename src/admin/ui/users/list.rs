@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::state::status_of;
-use super::{User, bulk};
+use super::{User, bulk_bar};
 use crate::admin::ui::field::Field;
 use crate::admin::ui::fields::{Fields, address};
 use crate::admin::ui::frame::Frame;
@@ -103,7 +103,7 @@ pub(super) async fn page<'a>(
         matches: meant.links_at(PATH, query),
         is_filtered: [search, group, state, id].iter().any(|filter| !filter.is_empty()),
         may_manage: visit.may(Authority::Manage),
-        actions: bulk::actions(text),
+        actions: bulk_bar::actions(text),
         is_deleted: visit.is_done("deleted"),
         problem,
         form: &visit.form,
@@ -137,7 +137,7 @@ impl Page<'_> {
     /// The filter, for the form with the bar of bulk actions.
     fn filter(&self) -> [(&'static str, &str); 5] {
         let Self { search, group, state, organization_id, after, .. } = self;
-        bulk::fields([search, group, state, organization_id, after])
+        bulk_bar::fields([search, group, state, organization_id, after])
     }
 
     fn is_checked(&self, id: &str) -> bool {
