@@ -8,6 +8,7 @@ mod admin_ui_activity;
 mod admin_ui_errors;
 mod admin_ui_gateway;
 mod admin_ui_german;
+mod admin_ui_injection;
 mod admin_ui_ops;
 mod admin_ui_people;
 mod admin_ui_phone;
