@@ -12,21 +12,27 @@
 //! | `outside` | the public URL: who answers, and how |
 //! | `spoofed` | what a client's identity and forwarded headers change there |
 //! | `certificate` | the certificate of the public URL |
+//! | `limits` | what is not possible behind another proxy |
 //! | `bypass` | the portal, past the gateway |
+//! | `arrivals` | what the portal gets of spoofed headers |
 //! | `twins` | other spellings of paths, and method overrides, at the portal |
 //! | `deployment` | what is examined |
 //! | `paths` | which paths are asked for |
 //! | `client` | sends requests byte by byte |
+//! | `recorder` | receives requests in place of the portal |
 
+mod arrivals;
 mod bypass;
 mod certificate;
 mod client;
 mod deployment;
 mod files;
 mod finding;
+mod limits;
 mod mail;
 mod outside;
 mod paths;
+mod recorder;
 mod running;
 mod spoofed;
 mod twins;
@@ -36,6 +42,7 @@ pub use self::finding::{Finding, Severity};
 pub use self::twins::PortalReadings;
 
 use self::client::Client;
+use self::recorder::Recorder;
 
 /// What was found.
 #[derive(Debug)]
@@ -57,14 +64,26 @@ pub fn examine(deployment: &Deployment<'_>) -> Examination {
     if let Some(settings) = deployment.settings() {
         findings.extend(mail::probe(settings));
     }
+    findings.extend(limits::probe(deployment));
     let client = Client::new();
-    if let Some(endpoint) = deployment.endpoint() {
-        findings.extend(outside::probe(deployment, &client, &endpoint));
+    // Before anything is sent that may lead there.
+    let recorder = deployment.as_portal.as_deref().map(Recorder::listen);
+    let endpoint = deployment.endpoint();
+    if let Some(endpoint) = &endpoint {
+        findings.extend(outside::probe(deployment, &client, endpoint));
     }
     findings.extend(bypass::probe(deployment, &client));
-    let readings = deployment
-        .settings()
-        .and_then(|settings| twins::probe(deployment, settings, &client, &mut findings));
+    let readings = match (recorder, endpoint) {
+        (Some(recorder), Some(endpoint)) => {
+            findings.extend(arrivals::probe(deployment, &client, &endpoint, recorder));
+            None
+        }
+        // The portal does not run, or there is no public URL to ask.
+        (Some(_), None) => None,
+        (None, _) => deployment
+            .settings()
+            .and_then(|settings| twins::probe(deployment, settings, &client, &mut findings)),
+    };
     Examination { findings, readings }
 }
 

@@ -41,6 +41,9 @@ pub struct DoctorArgs {
     /// Also send POST requests to the portal, to find out which method overrides it follows
     #[arg(long)]
     allow_writes: bool,
+    /// Listen there in place of the portal, and look at what it gets of spoofed headers
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["allow_writes", "write_settings"])]
+    as_portal: Option<String>,
     /// Write the settings that suit what was seen of the portal to a new file
     #[arg(long, value_name = "FILE")]
     write_settings: Option<PathBuf>,
@@ -63,7 +66,7 @@ impl DoctorArgs {
         let of_settings = report.as_ref().and_then(|report| report.valid.as_ref());
         let socket = socket.or_else(|| Some(of_settings?.settings.admin.socket.clone()));
         let admin = Admin(Client::new(socket.unwrap_or_default())?);
-        let Self { url, connect_to, portal, path, portal_header, allow_writes, .. } = self;
+        let Self { url, connect_to, portal, path, portal_header, .. } = self;
         let deployment = Deployment {
             report: report.as_ref(),
             url,
@@ -71,7 +74,8 @@ impl DoctorArgs {
             portals: portal,
             paths: path,
             portal_headers: portal_header,
-            allow_writes,
+            allow_writes: self.allow_writes,
+            as_portal: self.as_portal,
             admin: &admin,
             now,
         };

@@ -20,6 +20,8 @@ pub(super) use self::answer::Answer;
 pub(super) use self::endpoint::Endpoint;
 pub(super) use self::tls::{Refused, Tls, TlsSeen};
 
+/// The value of `User-Agent` in every request.
+pub(super) const USER_AGENT: &str = "portcullis-doctor";
 /// The longest time for one request and its response.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -83,7 +85,7 @@ impl<'a> Ask<'a> {
         if *method == "POST" {
             text.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
-        text.push_str("User-Agent: portcullis-doctor\r\nAccept-Encoding: identity\r\n");
+        text.push_str(&format!("User-Agent: {USER_AGENT}\r\nAccept-Encoding: identity\r\n"));
         text.push_str("Connection: close\r\n\r\n");
         text.push_str(body);
         text.into_bytes()

@@ -40,6 +40,8 @@ pub struct Deployment<'a> {
     pub portal_headers: Vec<(String, String)>,
     /// Whether to send POST requests to the portal.
     pub allow_writes: bool,
+    /// `host:port` at which to listen in place of the portal.
+    pub as_portal: Option<String>,
     /// The running gateway.
     pub admin: &'a dyn AdminApi,
     /// The current time.

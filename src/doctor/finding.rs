@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Every name of a finding, besides those of the warnings of `check`, in the order of the reference.
 #[cfg(test)]
-pub(super) const NAMES: [&str; 42] = [
+pub(super) const NAMES: [&str; 49] = [
     "settings",
     "settings-error",
     "policy-error",
@@ -36,10 +36,17 @@ pub(super) const NAMES: [&str; 42] = [
     "verify-reachable",
     "client-address",
     "rewritten-paths",
+    "forward-auth-limit",
     "portal-unreachable",
     "portal-reachable",
     "portal-on-network",
     "portal-address",
+    "portal-not-reached",
+    "portal-receives",
+    "identity-not-sent",
+    "client-headers-arrive",
+    "session-arrives",
+    "path-changed",
     "twins-not-probed",
     "twin",
     "twin-not-enabled",

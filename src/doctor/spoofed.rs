@@ -25,7 +25,7 @@ const IDENTITY: [&str; 6] = [
     "Remote-User",
 ];
 /// Headers by which a proxy may be told another target or method.
-const TARGET: [&str; 5] =
+pub(super) const TARGET: [&str; 5] =
     ["X-Forwarded-Uri", "X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-Forwarded-Path"];
 
 /// Where proxies ask, if `forward_auth.enabled` is set.
@@ -53,21 +53,29 @@ pub(super) fn probe(seen: &Seen<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Identity headers in all spellings that portals take for the same.
-fn identity(seen: &Seen<'_>) -> Option<Finding> {
-    let settings = seen.deployment.settings();
+/// The names of identity headers: those of the settings, and those of other gateways.
+pub(super) fn identity_names(deployment: &Deployment<'_>) -> Vec<String> {
+    let settings = deployment.settings();
     let own = settings.into_iter().flat_map(|settings| settings.identity.names.all());
     let mut names: Vec<String> = own.map(ToString::to_string).collect();
     let others = IDENTITY.map(str::to_ascii_lowercase);
     let others: Vec<_> = others.into_iter().filter(|name| !names.contains(name)).collect();
     names.extend(others);
-    let forms: [&dyn Fn(&str) -> String; 4] = [
-        &|name| name.to_owned(),
-        &|name| name.replace('-', "_"),
-        &|name| name.replace('-', "."),
-        &|name| name.replace('-', "_").to_ascii_uppercase(),
-    ];
-    for form in forms {
+    names
+}
+
+/// Spellings that portals take for the same name.
+pub(super) const SPELLINGS: [fn(&str) -> String; 4] = [
+    |name| name.to_owned(),
+    |name| name.replace('-', "_"),
+    |name| name.replace('-', "."),
+    |name| name.replace('-', "_").to_ascii_uppercase(),
+];
+
+/// Identity headers in all spellings that portals take for the same.
+fn identity(seen: &Seen<'_>) -> Option<Finding> {
+    let names = identity_names(seen.deployment);
+    for form in SPELLINGS {
         let fields: Vec<_> = names.iter().map(|name| (form(name), VALUE.to_owned())).collect();
         let ask = Ask::get(&seen.closed).with_all(&fields);
         let Ok(answer) = seen.client.ask(seen.endpoint, &ask) else { continue };
@@ -106,7 +114,7 @@ fn forwarded(seen: &Seen<'_>) -> Option<Finding> {
             continue;
         }
         // What this machine sends as a trusted proxy is trusted.
-        if is_direct(seen) {
+        if is_direct(seen.deployment, seen.endpoint) {
             return None;
         }
         return Some(
@@ -192,7 +200,7 @@ fn client_address(seen: &Seen<'_>) -> Option<Finding> {
     });
     let (plain, spoofed) = (plain?, spoofed?);
     if spoofed.to_string() == UNUSED_ADDRESS {
-        if is_direct(seen) {
+        if is_direct(seen.deployment, seen.endpoint) {
             return Some(
                 Finding::note(
                     "client-address",
@@ -231,20 +239,18 @@ fn client_address(seen: &Seen<'_>) -> Option<Finding> {
     ))
 }
 
+/// Targets below a path that the gateway refuses whatever the settings.
+pub(super) fn always_refused(path: &str) -> Vec<String> {
+    let ends = ["/../x", "//x", "/./x", "/%2e%2e/x", "%2fx", "\\x"];
+    let targets = ends.map(|end| format!("{path}{end}"));
+    targets.into_iter().filter(|target| RequestTarget::parse(target).is_err()).collect()
+}
+
 /// Targets that the gateway always refuses: if it does not, the proxy has changed them.
 fn rewritten(seen: &Seen<'_>) -> Option<Finding> {
-    let path = unused_path();
-    let targets = [
-        format!("{path}/../x"),
-        format!("{path}//x"),
-        format!("{path}/./x"),
-        format!("{path}/%2e%2e/x"),
-        format!("{path}%2fx"),
-        format!("{path}\\x"),
-    ];
     let mut rewritten = Vec::new();
-    for target in targets.iter().filter(|target| RequestTarget::parse(target).is_err()) {
-        let Ok(answer) = seen.client.ask(seen.endpoint, &Ask::get(target)) else { continue };
+    for target in always_refused(&unused_path()) {
+        let Ok(answer) = seen.client.ask(seen.endpoint, &Ask::get(&target)) else { continue };
         let Some((_, reference)) = answer.problem().filter(|_| answer.status != 400) else {
             continue;
         };
@@ -280,9 +286,9 @@ fn is_refusal(answer: &Answer) -> bool {
 }
 
 /// Whether requests go to the gateway's own listening socket, so that no proxy is between.
-fn is_direct(seen: &Seen<'_>) -> bool {
-    let Some(settings) = seen.deployment.settings() else { return false };
-    let addresses = seen.endpoint.address().to_socket_addrs().into_iter().flatten();
+pub(super) fn is_direct(deployment: &Deployment<'_>, endpoint: &Endpoint) -> bool {
+    let Some(settings) = deployment.settings() else { return false };
+    let addresses = endpoint.address().to_socket_addrs().into_iter().flatten();
     addresses.into_iter().any(|address| {
         settings.server.listen.iter().any(|listen| {
             listen.port() == address.port()

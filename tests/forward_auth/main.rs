@@ -17,6 +17,7 @@ mod support;
 
 mod case;
 mod client;
+mod doctor;
 mod people;
 mod proxy;
 mod run;

@@ -7,6 +7,7 @@ mod check;
 mod command_line;
 mod demo;
 mod doctor;
+mod doctor_as_portal;
 mod durability;
 mod events;
 mod jobs;

@@ -32,7 +32,7 @@ const OTHERS: &[Examples] = &[
     (
         "doctor",
         [
-            "portcullis doctor",
+            "portcullis doctor --as-portal 127.0.0.1:9000",
             "portcullis doctor --url https://portal.example.com --portal http://10.0.0.7:9000",
         ],
     ),
