@@ -47,8 +47,8 @@ use crate::forward_auth::ForwardAuth;
 use crate::jobs::Jobs;
 use crate::mail::{MailTester, Mailer, OutboxWaker};
 use crate::net::{
-    AdminListener, ConnectionTracker, GatewayListener, HealthChecks, HttpServer, ServerRuntime,
-    ServerTls, bind_admin_socket,
+    AdminListener, ConnectionTracker, GatewayListener, GrpcServer, HealthChecks, HttpServer,
+    Readiness, ServerRuntime, ServerTls, bind_admin_socket,
 };
 use crate::portal_pages::router::Pages;
 use crate::portal_pages::{Appearance, AppearanceProblem, PagePreviews};
@@ -74,6 +74,8 @@ pub struct Server {
     pub gateway: Vec<SocketAddr>,
     /// The address of the admin API.
     pub admin: SocketAddr,
+    /// The address at which other proxies ask over gRPC, if they may.
+    pub grpc: Option<SocketAddr>,
     /// The admin socket.
     pub socket: PathBuf,
 }
@@ -127,24 +129,23 @@ impl Server {
         let forward_auth = ForwardAuth::new(settings, responder).map(Arc::new);
         let source = PolicySource::new(settings, directory.clone());
         let addresses = sockets.gateway_addresses();
+        let grpc_address = sockets.grpc.as_ref().and_then(|socket| socket.local_addr().ok());
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let connections = ConnectionTracker::new(settings.server.limits.connections);
+        let api =
+            admin_state(settings, &state, (&audit, &jobs), tester, authorizer, source.clone());
+        let grpc = sockets.grpc.zip(forward_auth.clone()).map(|(socket, by)| {
+            (socket, GrpcServer::new(by, readiness(&api), settings.server.limits))
+        });
         let network = ServerRuntime {
-            gateway: gateway_listener(
-                settings,
-                sockets.gateway,
-                (gateway, forward_auth),
-                &connections,
-            )?,
-            admin: admin_listener(
-                settings,
-                sockets.admin,
-                (&state, &key),
-                (&audit, &jobs),
-                tester,
-                authorizer,
-                source.clone(),
-            )?,
+            gateway: GatewayListener {
+                sockets: sockets.gateway,
+                tls: settings.server.tls.as_ref().map(ServerTls::read).transpose()?,
+                http: HttpServer::new(gateway, forward_auth, settings.server.limits),
+                grpc,
+                connections: connections.clone(),
+            },
+            admin: admin_listener(settings, sockets.admin, api, &key)?,
             health: HealthChecks::new(&settings.upstream, Arc::clone(&upstreams)),
             threads: settings.server.threads,
             shutdown_grace: settings.server.shutdown_grace,
@@ -184,6 +185,7 @@ impl Server {
             directory,
             gateway: addresses,
             admin: admin_address,
+            grpc: grpc_address,
             socket: settings.admin.socket.clone(),
         })
     }
@@ -225,30 +227,14 @@ fn decision_log(settings: &Settings) -> Result<Arc<DecisionLog>, StartError> {
     Ok(Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(output))))
 }
 
-fn gateway_listener(
+fn admin_state(
     settings: &Settings,
-    sockets: Vec<TcpListener>,
-    (gateway, forward_auth): (Arc<Gateway>, Option<Arc<ForwardAuth>>),
-    connections: &ConnectionTracker,
-) -> Result<GatewayListener, StartError> {
-    Ok(GatewayListener {
-        sockets,
-        tls: settings.server.tls.as_ref().map(ServerTls::read).transpose()?,
-        http: HttpServer::new(gateway, forward_auth, settings.server.limits),
-        connections: connections.clone(),
-    })
-}
-
-/// The admin API on both of its sockets. The admin socket is created here.
-fn admin_listener(
-    settings: &Settings,
-    tcp: TcpListener,
-    (state, key): (&State, &SecretKey),
+    state: &State,
     (audit, jobs): (&AuditLog, &Jobs),
     tester: MailTester,
     authorizer: Arc<Authorizer>,
     source: PolicySource,
-) -> Result<AdminListener, StartError> {
+) -> AdminState {
     let reload = move |directory, change| -> BoxFuture<'static, _> {
         let source = source.of(directory);
         Box::pin(async move { source.reload(&change).await })
@@ -256,7 +242,25 @@ fn admin_listener(
     let known = (state.directory.clone(), state.sessions.clone(), state.feed.freshness());
     let reload = Arc::new(reload);
     let (audit, now) = ((audit.clone(), jobs.clone()), clock::now());
-    let api = AdminState::new(settings, known, audit, tester, authorizer, reload, now);
+    AdminState::new(settings, known, audit, tester, authorizer, reload, now)
+}
+
+/// Whether requests can be decided, as the admin API's probe says it.
+fn readiness(api: &AdminState) -> Arc<Readiness> {
+    let api = api.clone();
+    Arc::new(move || {
+        let api = api.clone();
+        Box::pin(async move { api.not_ready().await.is_none() })
+    })
+}
+
+/// The admin API on both of its sockets. The admin socket is created here.
+fn admin_listener(
+    settings: &Settings,
+    tcp: TcpListener,
+    api: AdminState,
+    key: &SecretKey,
+) -> Result<AdminListener, StartError> {
     let tls = settings.admin.tls.as_ref().map(ServerTls::read_for_http1).transpose()?;
     let previews = Arc::new(PagePreviews::load(&settings.branding)?);
     let with_ui = admin::with_ui(api.clone(), &settings.branding, previews, key)

@@ -16,9 +16,11 @@
 //! | `original` | the request that the proxy asks about |
 //! | `permission` | the answer to a request that is allowed |
 //! | `refusal` | the answer to one that is refused |
+//! | `message` | questions and answers as messages of gRPC |
 //! | `mistake` | the log of proxies that are not configured correctly |
 
 mod contract;
+mod message;
 mod mistake;
 mod original;
 mod permission;
@@ -33,15 +35,17 @@ use jiff::Timestamp;
 
 pub use self::contract::Contract;
 
+use self::message::Answer;
 use self::mistake::{Mistake, Mistakes};
-use self::original::{Original, Unbodied};
+use self::original::{Asked, Original, Unbodied};
 use self::permission::Permissions;
 use self::refusal::Asker;
 use crate::authz::decision_record::Entry;
 use crate::authz::{AccessRequest, Action, Refusal};
 use crate::config::Settings;
 use crate::proxy::{Cause, ContractError, Received, Responder, question};
-use portcullis_policy::Subject;
+use portcullis_grpc_api::Struct;
+use portcullis_grpc_api::ext_authz::{CheckRequest, CheckResponse};
 
 /// Answers other proxies.
 #[derive(Debug)]
@@ -68,7 +72,19 @@ impl ForwardAuth {
         Contract::at(request.uri().path())
     }
 
-    /// Answers what the proxy at `peer` asks.
+    /// Whether the proxy at `peer` may connect where only proxies ask. One that may not is logged.
+    #[must_use]
+    pub fn admits(&self, peer: IpAddr, now: Timestamp) -> bool {
+        let peer = peer.to_canonical();
+        let is_trusted = self.responder.authz().proxies().trust(peer);
+        if !is_trusted {
+            let mistake = ContractError::UntrustedProxy.into();
+            self.mistakes.log(Contract::EnvoyGrpc, &mistake, (peer, now));
+        }
+        is_trusted
+    }
+
+    /// Answers what the proxy at `peer` asks over HTTP.
     pub async fn answer<B>(
         self: Arc<Self>,
         contract: Contract,
@@ -76,15 +92,32 @@ impl ForwardAuth {
         peer: IpAddr,
         now: Timestamp,
     ) -> Response<Body> {
+        let request = request.map(|_| Unbodied::new());
+        let stated = Err(ContractError::MissingField.into());
+        self.decide(contract, (request, stated), peer, now).await.response
+    }
+
+    /// Answers what the proxy at `peer` asks over gRPC.
+    pub async fn check(&self, asked: CheckRequest, peer: IpAddr, now: Timestamp) -> CheckResponse {
+        let question = message::read(asked);
+        message::answer(self.decide(Contract::EnvoyGrpc, question, peer, now).await).await
+    }
+
+    async fn decide(
+        &self,
+        contract: Contract,
+        (mut request, stated): (Request<Unbodied>, Result<Asked, Mistake>),
+        peer: IpAddr,
+        now: Timestamp,
+    ) -> Answer {
         let peer = peer.to_canonical();
         let authz = self.responder.authz();
         let proxies = authz.proxies();
         let client = proxies.client(request.headers(), peer);
-        let mut request = request.map(|_| Unbodied::new());
         let original = match proxies.trust(peer) {
             true => {
                 let is_spoofed = |name: &_| self.permissions.is_spoofed(name, contract);
-                Original::read(contract, &mut request, is_spoofed)
+                Original::read(contract, &mut request, stated, is_spoofed)
             }
             false => Err(ContractError::UntrustedProxy.into()),
         };
@@ -106,21 +139,24 @@ impl ForwardAuth {
             Ok(asked) => asked,
             Err(bad) => {
                 let cause = Refusal::BadRequest(bad).into();
-                return self.refuse(by, &request, (None, None), cause);
+                return self.refuse(by, &request, cause);
             }
         };
         let snapshot = authz.snapshot();
         let verdict = authz.authorize(&asked, request.headers(), &snapshot, now).await;
+        let entry = by.1.entry(&request).decided(&asked, &verdict);
+        let metadata = metadata(contract, &entry);
         match verdict.action(&asked) {
             Action::Forward(_) if contract == Contract::Answer => {
                 // It was refused a moment ago and is allowed by now.
-                refusal::again(&asked, &self.asker(by, Some(&asked)))
+                let response = refusal::again(&asked, &self.asker(by, Some(&asked)));
+                Answer { is_permission: false, response, metadata }
             }
             Action::Forward(permit) => {
-                let entry = by.1.entry(&request).decided(&asked, &verdict);
                 let target = question::raw_target(&request, Some(asked.target()));
                 self.responder.decisions().record(&Entry { target, ..entry });
-                self.permissions.answer(permit, by, &verdict, request.headers())
+                let response = self.permissions.answer(permit, by, &verdict, request.headers());
+                Answer { is_permission: true, response, metadata }
             }
             Action::OwnPage => {
                 let mistake = ContractError::OwnPage.into();
@@ -129,7 +165,9 @@ impl ForwardAuth {
             Action::Refuse(refusal) => {
                 let decided = (&asked, &verdict);
                 let response = self.responder.refuse_verdict(by.1, &request, decided, refusal);
-                refusal::shape(response, refusal.reason(), &self.asker(by, Some(&asked)))
+                let asker = self.asker(by, Some(&asked));
+                let response = refusal::shape(response, refusal.reason(), &asker);
+                Answer { is_permission: false, response, metadata }
             }
         }
     }
@@ -141,21 +179,25 @@ impl ForwardAuth {
         request: &Request<Unbodied>,
         mistake: &Mistake,
         peer: IpAddr,
-    ) -> Response<Body> {
+    ) -> Answer {
         self.mistakes.log(contract, mistake, (peer, received.now()));
         let cause = Cause::Contract(mistake.error());
-        self.refuse((contract, received), request, (None, None), cause)
+        self.refuse((contract, received), request, cause)
     }
 
+    /// Refuses a question that cannot be decided.
     fn refuse(
         &self,
         (contract, received): (Contract, &Received),
         request: &Request<Unbodied>,
-        (asked, subject): (Option<&AccessRequest>, Option<&Subject>),
         cause: Cause<'_>,
-    ) -> Response<Body> {
-        let response = self.responder.refuse(received, request, (asked, subject), cause);
-        refusal::shape(response, cause.reason(), &self.asker((contract, received), asked))
+    ) -> Answer {
+        let (decision, reason) = (cause.decision(), cause.reason());
+        let entry = Entry { decision, reason, ..received.entry(request) };
+        let metadata = metadata(contract, &entry);
+        let response = self.responder.refuse(received, request, (None, None), cause);
+        let response = refusal::shape(response, reason, &self.asker((contract, received), None));
+        Answer { is_permission: false, response, metadata }
     }
 
     /// How the answer to this question has to look.
@@ -168,4 +210,8 @@ impl ForwardAuth {
         let host = asked.map(|asked| authz.host(asked.host()));
         Asker { contract, hosts: authz.hosts(), host }
     }
+}
+
+fn metadata(contract: Contract, entry: &Entry<'_>) -> Option<Struct> {
+    (contract == Contract::EnvoyGrpc).then(|| message::metadata(entry))
 }

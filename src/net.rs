@@ -9,10 +9,12 @@
 //! | module | |
 //! |---|---|
 //! | `socket` | binds the listening sockets |
-//! | `gateway_listener`, `admin_listener` | accept connections, one module for each plane |
+//! | `gateway_listener`, `admin_listener` | the sockets of each plane |
+//! | `acceptor` | accepts connections for the gateway |
 //! | `workers` | which thread serves the next connection |
 //! | `connection_tracker` | limits open connections; shutdown waits for them |
 //! | `tls`, `http` | TLS, protocol detection, hyper |
+//! | `grpc` | the same for proxies that ask over gRPC |
 //! | `timed_stream`, `http2_idle`, `stream_timeout` | timeouts |
 //! | `connection_state` | what the timeouts and a shutdown know of a connection |
 //! | `request_head`, `response_body`, `send_progress`, `trailers` | what hyper does not do for requests and responses |
@@ -21,6 +23,7 @@
 //! | `health_checks` | checks of the portal's servers |
 //! | `server_runtime` | all of it as services; graceful shutdown |
 
+mod acceptor;
 mod admin_listener;
 mod connection_state;
 mod connection_tracker;
@@ -28,6 +31,7 @@ mod drive;
 #[cfg(test)]
 mod fixture;
 mod gateway_listener;
+mod grpc;
 mod health_checks;
 mod http;
 mod http2_idle;
@@ -46,6 +50,7 @@ mod workers;
 pub use self::admin_listener::AdminListener;
 pub use self::connection_tracker::ConnectionTracker;
 pub use self::gateway_listener::GatewayListener;
+pub use self::grpc::{GrpcServer, Readiness};
 pub use self::health_checks::HealthChecks;
 pub use self::http::HttpServer;
 pub use self::server_runtime::ServerRuntime;

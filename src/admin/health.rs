@@ -38,7 +38,7 @@ pub(super) async fn ready(Unauthenticated(admin): Unauthenticated) -> ApiResult<
 
 impl AdminState {
     /// Why requests cannot be decided; `None` if they can.
-    pub(super) async fn not_ready(&self) -> Option<&'static str> {
+    pub async fn not_ready(&self) -> Option<&'static str> {
         let answer = tokio::time::timeout(STORE_TIMEOUT, self.directory.check_store()).await;
         if !matches!(answer, Ok(Ok(_))) {
             Some("the store does not respond")

@@ -10,6 +10,7 @@ pub struct Sockets {
     backlog: u16,
     pub(super) gateway: Vec<TcpListener>,
     pub(super) admin: TcpListener,
+    pub(super) grpc: Option<TcpListener>,
 }
 
 /// Whether a socket on one address may accept the connections of the other. Linux accepts IPv4
@@ -46,7 +47,7 @@ impl Sockets {
         };
         let gateway =
             gateway.iter().map(|address| bind(*address, setting)).collect::<Result<_, _>>()?;
-        Ok(Self { backlog, gateway, admin: bind(admin, admin_setting)? })
+        Ok(Self { backlog, gateway, admin: bind(admin, admin_setting)?, grpc: None })
     }
 
     /// Binds one more address for portal traffic.
@@ -55,6 +56,19 @@ impl Sockets {
     /// When it cannot be bound.
     pub fn add(&mut self, address: SocketAddr, setting: &'static str) -> Result<(), BindError> {
         self.gateway.push(bind_tcp(address, setting, self.backlog)?);
+        Ok(())
+    }
+
+    /// Binds the address at which other proxies ask over gRPC.
+    ///
+    /// # Errors
+    /// When it cannot be bound.
+    pub fn add_grpc(
+        &mut self,
+        address: SocketAddr,
+        setting: &'static str,
+    ) -> Result<(), BindError> {
+        self.grpc = Some(bind_tcp(address, setting, self.backlog)?);
         Ok(())
     }
 

@@ -18,11 +18,14 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let (settings, references) = super::settings::read(file)?;
     let settings = super::settings::valid(settings, &references)?;
     let _log = telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
-    let sockets = Sockets::bind(
+    let mut sockets = Sockets::bind(
         (&settings.server.listen, "server.listen"),
         (settings.admin.listen, "admin.listen"),
         settings.server.backlog,
     )?;
+    if let Some(address) = settings.forward_auth.grpc_listen {
+        sockets.add_grpc(address, "forward_auth.grpc_listen")?;
+    }
     let server = Server::assemble(&settings, sockets)?;
     let snapshot = server.prepare(|directory| async move { directory.snapshot() });
     let expectations = snapshot.check_expectations();
@@ -39,6 +42,7 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     tracing::info!(
         gateway = ?server.gateway,
         admin = %server.admin,
+        grpc = server.grpc.map(tracing::field::display),
         socket = %server.socket.display(),
         "serving {}", settings.server.public_url.as_str()
     );

@@ -1,13 +1,18 @@
 //! `[forward_auth]`: requests that another proxy asks about before it sends them to the portal.
 
+use std::net::SocketAddr;
+
 use super::reader::Reader;
 use super::server::{ForwardedHeader, Server};
+use super::value::Address;
 
 /// `[forward_auth]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForwardAuth {
     /// `forward_auth.enabled`: whether proxies in `server.trusted_proxies` are answered.
     pub enabled: bool,
+    /// `forward_auth.grpc_listen`: the address at which Envoy asks over gRPC. `None` if it does not.
+    pub grpc_listen: Option<SocketAddr>,
 }
 
 impl ForwardAuth {
@@ -27,6 +32,11 @@ impl ForwardAuth {
                 r.problem(key, message.to_owned());
             }
         }
-        Self { enabled }
+        let grpc_key = "forward_auth.grpc_listen";
+        let grpc_listen = r.parsed::<Address>(grpc_key).map(|Address(address)| address);
+        if grpc_listen.is_some() && !enabled && r.is_valid(key) {
+            r.problem(grpc_key, format!("requires `{key} = true`"));
+        }
+        Self { enabled, grpc_listen }
     }
 }

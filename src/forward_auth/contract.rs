@@ -32,10 +32,12 @@ pub enum Contract {
     /// Envoy's `ext_authz` over HTTP and the Gateway API's `ExternalAuth`: the request itself, below
     /// a prefix. 200 allows; a 5xx is taken for a failure and hidden from the client.
     Envoy,
+    /// Envoy's `ext_authz` over gRPC, on a listener of its own: the request in a message.
+    EnvoyGrpc,
 }
 
 impl Contract {
-    /// The contract that is spoken at this path.
+    /// The contract that is spoken at this path over HTTP.
     pub(super) fn at(path: &str) -> Option<Self> {
         match path {
             paths::ANSWER => Some(Self::Answer),
@@ -52,6 +54,7 @@ impl Contract {
             Self::Answer => "answer",
             Self::Forward => "forward",
             Self::Envoy => "envoy",
+            Self::EnvoyGrpc => "envoy-grpc",
         }
     }
 
@@ -61,7 +64,7 @@ impl Contract {
         match self {
             Self::Nginx | Self::Answer => &FORWARDED,
             Self::Forward => &ORIGINAL,
-            Self::Envoy => &BOTH,
+            Self::Envoy | Self::EnvoyGrpc => &BOTH,
         }
     }
 }

@@ -47,21 +47,24 @@ pub(super) struct Original {
 }
 
 /// What each contract sends in its own way.
-struct Asked {
-    method: Method,
-    host: HeaderValue,
-    target: Vec<u8>,
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) host: HeaderValue,
+    pub(super) target: Vec<u8>,
 }
 
 impl Original {
     /// Turns what a proxy sends into the request that it asks about. `is_spoofed`: whether a field is
-    /// one that must not come from a client, and that the proxy will not replace.
+    /// one that must not come from a client, and that the proxy will not replace. `stated`: what a
+    /// message says besides the client's fields, if the contract has messages.
     ///
     /// # Errors
     /// What is not as the contract says. The request is then as it came.
     pub(super) fn read(
         contract: Contract,
         request: &mut Request<Unbodied>,
+        stated: Result<Asked, Mistake>,
         is_spoofed: impl Fn(&HeaderName) -> bool,
     ) -> Result<Self, Mistake> {
         check(contract, request.headers(), is_spoofed)?;
@@ -69,6 +72,7 @@ impl Original {
             Contract::Nginx | Contract::Answer => by_original_url(request.headers()),
             Contract::Forward => by_forwarded_fields(request.headers()),
             Contract::Envoy => by_itself(request),
+            Contract::EnvoyGrpc => stated,
         }?;
         let upgrades = request.headers().contains_key(header::UPGRADE);
         if upgrades && (method != Method::GET || !opens_websocket(request.headers())) {

@@ -60,7 +60,7 @@ impl Permissions {
         let of_contract = match contract {
             Contract::Nginx | Contract::Answer => [ORIGINAL_METHOD, ORIGINAL_URL],
             Contract::Forward => [FORWARDED_METHOD, FORWARDED_URI],
-            Contract::Envoy => [header::HOST, header::HOST],
+            Contract::Envoy | Contract::EnvoyGrpc => [header::HOST, header::HOST],
         };
         let is_replaced = self.names.contains(name)
             || *name == header::AUTHORIZATION
@@ -125,7 +125,7 @@ impl Permissions {
                 fields.insert(AUTHORIZATION, authorization.clone());
                 fields.insert(header::AUTHORIZATION, authorization);
             }
-            Contract::Envoy => {
+            Contract::Envoy | Contract::EnvoyGrpc => {
                 set(fields, &header::COOKIE, &cookies);
                 if is_ours || authorization != clients() {
                     fields.insert(header::AUTHORIZATION, authorization.unwrap_or_else(empty));

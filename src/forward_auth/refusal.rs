@@ -51,7 +51,7 @@ pub(super) fn shape(
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             response
         }
-        Contract::Answer | Contract::Forward | Contract::Envoy => response,
+        Contract::Answer | Contract::Forward | Contract::Envoy | Contract::EnvoyGrpc => response,
     };
     if response.status() == StatusCode::SEE_OTHER {
         *response.status_mut() = StatusCode::FOUND;

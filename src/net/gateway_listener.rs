@@ -1,4 +1,4 @@
-//! The sockets of portal traffic: accepts connections and gives each to a worker.
+//! The sockets of portal traffic, and that of proxies which ask over gRPC.
 //!
 //! A connection is counted before anything is read from it, a TLS handshake included, and stays on
 //! the thread that serves it.
@@ -11,19 +11,15 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
-use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 
+use super::acceptor::{Acceptor, Serve};
 use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
+use super::grpc::{self, GrpcServer};
 use super::http::HttpServer;
 use super::tls::ServerTls;
 use super::workers::{self, WorkerRuntime, Workers};
 use crate::tasks::Tasks;
-use portcullis_http1::socket;
-
-/// Pause after the system failed to accept a connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The sockets of portal traffic and what is served there.
 #[derive(Debug)]
@@ -34,34 +30,41 @@ pub struct GatewayListener {
     pub tls: Option<ServerTls>,
     /// What connections are served with.
     pub http: HttpServer,
-    /// The limit on connections, for all sockets together.
+    /// The socket for proxies that ask over gRPC, and what is served there.
+    pub grpc: Option<(TcpListener, GrpcServer)>,
+    /// The limit on connections of portal traffic, for all sockets together.
     pub connections: ConnectionTracker,
 }
 
 /// The pingora service. It runs on one thread, which also serves connections.
 pub(super) struct GatewayService {
     sockets: Vec<TcpListener>,
-    acceptor: Arc<Acceptor>,
+    acceptor: Arc<Acceptor<PortalTraffic>>,
+    grpc: Option<(TcpListener, Arc<Acceptor<GrpcServer>>)>,
     /// Workers besides this one.
     workers: Vec<WorkerRuntime>,
     tasks: Tasks,
 }
 
-/// What a new connection is served with.
+/// What a connection of portal traffic is served with.
 #[derive(Debug)]
-struct Acceptor {
+struct PortalTraffic {
     tls: Option<ServerTls>,
     http: HttpServer,
-    connections: ConnectionTracker,
-    stop: CancellationToken,
 }
 
 impl GatewayListener {
     /// A service that shares connections with `workers`, which must have started before it.
     pub(super) fn into_service(self, workers: Vec<WorkerRuntime>, tasks: Tasks) -> GatewayService {
-        let Self { sockets, tls, http, connections } = self;
-        let acceptor = Acceptor { tls, http, connections, stop: tasks.stop().clone() };
-        GatewayService { sockets, acceptor: Arc::new(acceptor), workers, tasks }
+        let Self { sockets, tls, http, grpc, connections } = self;
+        let stop = tasks.stop();
+        let grpc = grpc.map(|(socket, serve)| {
+            let connections = connections.with_limit(grpc::CONNECTIONS);
+            (socket, Arc::new(Acceptor { serve, connections, stop: stop.clone() }))
+        });
+        let serve = PortalTraffic { tls, http };
+        let acceptor = Arc::new(Acceptor { serve, connections, stop: stop.clone() });
+        GatewayService { sockets, acceptor, grpc, workers, tasks }
     }
 }
 
@@ -78,7 +81,10 @@ impl Service for GatewayService {
             let accepting = Arc::clone(&self.acceptor).accept(socket, Arc::clone(&workers));
             self.tasks.spawn("gateway listener", accepting)
         });
-        join_all(accepting.collect::<Vec<_>>()).await;
+        let grpc = self.grpc.take().map(|(socket, acceptor)| {
+            self.tasks.spawn("gRPC listener", acceptor.accept(socket, Arc::clone(&workers)))
+        });
+        join_all(accepting.chain(grpc).collect::<Vec<_>>()).await;
     }
 
     fn name(&self) -> &str {
@@ -90,65 +96,16 @@ impl Service for GatewayService {
     }
 }
 
-impl Acceptor {
-    /// Accepts connections until the gateway stops.
-    async fn accept(self: Arc<Self>, listener: TcpListener, workers: Arc<Workers>) {
-        let listener = match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => listener,
-            Err(error) => {
-                tracing::error!(%error, "cannot use a listening socket");
-                return;
-            }
-        };
-        let write_timeout = self.http.write_timeout();
-        if let Err(error) = socket::configure_listener(&SockRef::from(&listener), write_timeout) {
-            tracing::warn!(
-                %error,
-                "cannot set socket options; connections of clients that are gone stay open longer"
-            );
-        }
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = self.stop.cancelled() => return,
-            };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "could not accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let Some(guard) = self.connections.try_open() else {
-                if self.stop.is_cancelled() {
-                    return;
-                }
-                tracing::warn!(client.address = %peer.ip(), "connection refused: too many are open");
-                continue;
-            };
-            // Registered with the event loop of the thread that will serve it, so that reading
-            // and writing never wake another thread.
-            let (Ok(stream), Some((worker, served))) = (stream.into_std(), workers.least_busy())
-            else {
-                continue;
-            };
-            let acceptor = Arc::clone(&self);
-            worker.spawn(async move {
-                let _served = served;
-                if let Ok(stream) = TcpStream::from_std(stream) {
-                    acceptor.serve(stream, peer.ip(), guard).await;
-                }
-            });
-        }
+impl Serve for PortalTraffic {
+    fn admits(&self, _: IpAddr) -> bool {
+        true
+    }
+
+    fn write_timeout(&self) -> Duration {
+        self.http.write_timeout()
     }
 
     async fn serve(&self, stream: TcpStream, peer: IpAddr, guard: ConnectionGuard) {
-        // On Linux, connections inherit this from the listening socket.
-        #[cfg(not(target_os = "linux"))]
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
         match &self.tls {
             Some(tls) => self.http.serve_tls(tls, stream, peer, guard).await,
             None => self.http.serve_clear_text(stream, peer, guard).await,

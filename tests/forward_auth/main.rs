@@ -68,6 +68,11 @@ async fn envoy_current() {
 }
 
 #[tokio::test]
+async fn envoy_over_grpc() {
+    run::on_proxy(Kind::EnvoyGrpc, proxy::CURRENT).await;
+}
+
+#[tokio::test]
 async fn traefik_as_spoken_by_a_client_of_these_tests() {
     run::on_traefik().await;
 }

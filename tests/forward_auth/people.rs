@@ -73,6 +73,7 @@ pub(crate) async fn gate() -> TestGate {
     TestGate::builder()
         .policy(ROUTES)
         .setting("forward_auth.enabled", "true")
+        .setting("forward_auth.grpc_listen", "\"127.0.0.1:0\"")
         .setting("server.trusted_proxies", r#"["127.0.0.1"]"#)
         .setting("upstream.servers", "[]")
         .start()

@@ -10,6 +10,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+use crate::support::gate::TestGate;
+
 /// How long a program may take to start on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
@@ -20,6 +22,7 @@ pub(crate) enum Kind {
     Caddy,
     HaProxy,
     Envoy,
+    EnvoyGrpc,
 }
 
 /// Where a program comes from.
@@ -49,12 +52,13 @@ impl Kind {
             Self::Caddy => "caddy/Caddyfile",
             Self::HaProxy => "haproxy/haproxy.cfg",
             Self::Envoy => "envoy/envoy.yaml",
+            Self::EnvoyGrpc => "envoy/envoy-grpc.yaml",
         })
     }
 
     /// Whether it takes HTTP/2 without TLS, beside HTTP/1.1.
     pub(crate) fn speaks_http2(self) -> bool {
-        matches!(self, Self::Caddy | Self::HaProxy | Self::Envoy)
+        matches!(self, Self::Caddy | Self::HaProxy | Self::Envoy | Self::EnvoyGrpc)
     }
 
     /// The example's text about the address at which it accepts connections, and one for another.
@@ -64,7 +68,7 @@ impl Kind {
             Self::Nginx => ("listen 80", format!("listen {address}")),
             Self::Caddy => (":80 {", format!(":{port} {{\n\tbind {ip}")),
             Self::HaProxy => ("bind :80", format!("bind {address}")),
-            Self::Envoy => (
+            Self::Envoy | Self::EnvoyGrpc => (
                 "address: 0.0.0.0, port_value: 80 }",
                 format!("address: {ip}, port_value: {port} }}"),
             ),
@@ -74,7 +78,7 @@ impl Kind {
     /// How it names an address on this machine.
     fn names(self, port: u16) -> String {
         match self {
-            Self::Envoy => format!("address: 127.0.0.1, port_value: {port} "),
+            Self::Envoy | Self::EnvoyGrpc => format!("address: 127.0.0.1, port_value: {port} "),
             Self::Nginx | Self::Caddy | Self::HaProxy => format!("127.0.0.1:{port}"),
         }
     }
@@ -85,7 +89,7 @@ impl Kind {
             Self::Nginx => "nginx",
             Self::Caddy => "caddy",
             Self::HaProxy => "haproxy",
-            Self::Envoy => "envoy",
+            Self::Envoy | Self::EnvoyGrpc => "envoy",
         };
         let mut command = Command::new(edition.program(name));
         command.current_dir(folder).env("HOME", folder);
@@ -105,7 +109,7 @@ impl Kind {
                 write("haproxy.cfg", text);
                 command.args(["-db", "-f", "haproxy.cfg"]);
             }
-            Self::Envoy => {
+            Self::Envoy | Self::EnvoyGrpc => {
                 write("envoy.yaml", text);
                 let options =
                     ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warn"];
@@ -141,20 +145,20 @@ const CADDY: &str = "{\n\tadmin off\n\tservers {\n\t\tprotocols h1 h2 h2c\n\t}\n
 impl Proxy {
     /// Starts one with this configuration, in which the addresses of the example stand for those of
     /// Portcullis and of the portal.
-    pub(crate) async fn start(
-        kind: Kind,
-        edition: Edition,
-        text: &str,
-        (asked, portal): (SocketAddr, SocketAddr),
-    ) -> Self {
+    pub(crate) async fn start(kind: Kind, edition: Edition, text: &str, gate: &TestGate) -> Self {
+        let (asked, portal) = (gate.address, gate.upstream.address);
         let address = free_address();
         let (here, there) = kind.listens(address);
         let mut text = text.to_owned();
-        for (from, to) in [
+        let mut changes = vec![
             (here.to_owned(), there),
             (kind.names(8080), kind.names(asked.port())),
             (kind.names(9000), kind.names(portal.port())),
-        ] {
+        ];
+        if kind == Kind::EnvoyGrpc {
+            changes.push((kind.names(8082), kind.names(gate.grpc_address.unwrap().port())));
+        }
+        for (from, to) in changes {
             assert!(text.contains(&from), "{kind:?}: `{from}` is not in the example");
             text = text.replace(&from, &to);
         }

@@ -28,8 +28,7 @@ pub(crate) async fn on_proxy(kind: Kind, edition: Edition) {
     let gate = people::gate().await;
     let mut site = people::site(&gate, &format!("{kind:?}, {}", edition.name)).await;
     site.http2 = kind.speaks_http2();
-    let proxy =
-        Proxy::start(kind, edition, &kind.example(), (gate.address, gate.upstream.address)).await;
+    let proxy = Proxy::start(kind, edition, &kind.example(), &gate).await;
     every_case(Target::ours(gate, site, proxy.address)).await;
 }
 
@@ -39,8 +38,7 @@ pub(crate) async fn on_nginx_with_http2() {
     let mut site = people::site(&gate, "Nginx, Debian's, HTTP/2").await;
     site.http2 = true;
     let text = Kind::Nginx.example().replace("listen 80;", "listen 80 http2;");
-    let addresses = (gate.address, gate.upstream.address);
-    let proxy = Proxy::start(Kind::Nginx, DEBIAN, &text, addresses).await;
+    let proxy = Proxy::start(Kind::Nginx, DEBIAN, &text, &gate).await;
     let cases = case::all().into_iter().filter(|case| case.written.http2).collect();
     cases_on(Target::ours(gate, site, proxy.address), cases).await;
 }

@@ -31,8 +31,7 @@ async fn are_refused(kind: Kind, edition: Edition, mistakes: &[Mistake]) {
         let text = kind.example();
         assert!(text.contains(from), "{kind:?}: `{from}` is not in the example");
         let text = text.replace(from, to);
-        let addresses = (gate.address, gate.upstream.address);
-        let proxy = Proxy::start(kind, edition, &text, addresses).await;
+        let proxy = Proxy::start(kind, edition, &text, &gate).await;
         let target = Target::ours(gate, Site::named("halfway"), proxy.address);
         let fields: Vec<(String, String)> = fields
             .lines()
@@ -107,22 +106,42 @@ async fn envoy_configured_halfway_is_refused() {
     are_refused(Kind::Envoy, CURRENT, &mistakes).await;
 }
 
+#[tokio::test]
+async fn envoy_over_grpc_configured_halfway_is_refused() {
+    let remove = "- remove_on_match: { key_matcher: { prefix: portcullis, ignore_case: true } }";
+    let mistakes = [
+        Mistake {
+            fields: "cookie: lang=de\ncookie: portcullis=a",
+            ..mistake("encode_raw_headers: true", "encode_raw_headers: false", "joined-cookies")
+        },
+        Mistake { fields: "portcullis.user: evil", ..mistake(remove, "", RESERVED) },
+        Mistake {
+            fields: "x-forwarded-uri: /open/b",
+            ..mistake("encode_raw_headers: true", "encode_raw_headers: true", WRONG)
+        },
+    ];
+    are_refused(Kind::EnvoyGrpc, CURRENT, &mistakes).await;
+}
+
 /// Mistakes that only make a proxy useless: nothing reaches the portal that should.
 #[tokio::test]
 async fn proxies_that_lack_a_setting_are_closed() {
     let limit = "client_max_body_size 0;         # otherwise";
     let all = "allowed_headers: { patterns: [{ safe_regex: { regex: \".*\" } }] }";
+    let (grpc, http2) = ("cluster_name: portcullis-grpc }", "http2_protocol_options: {}");
     for (kind, edition, (from, to), (method, body), status) in [
         (Kind::Nginx, DEBIAN, (limit, "client_max_body_size 1m; #"), ("POST", Some(5 << 20)), 500),
         (Kind::Envoy, CURRENT, (all, ""), ("GET", None), 401),
+        (Kind::EnvoyGrpc, CURRENT, ("|cookie|", "|"), ("GET", None), 500),
+        (Kind::EnvoyGrpc, CURRENT, (grpc, "cluster_name: portcullis }"), ("GET", None), 503),
+        (Kind::EnvoyGrpc, CURRENT, (http2, "http_protocol_options: {}"), ("GET", None), 503),
     ] {
         for (to, status) in [(from, 200), (to, status)] {
             let gate = people::gate().await;
             let site = people::site(&gate, "lacking").await;
             let text = kind.example();
             assert!(text.contains(from), "{kind:?}: `{from}` is not in the example");
-            let addresses = (gate.address, gate.upstream.address);
-            let proxy = Proxy::start(kind, edition, &text.replace(from, to), addresses).await;
+            let proxy = Proxy::start(kind, edition, &text.replace(from, to), &gate).await;
             let target = Target::ours(gate, site, proxy.address);
             let mut written = Written::default();
             (written.by, written.body) = (Some(By::Script), body);
@@ -137,19 +156,19 @@ async fn proxies_that_lack_a_setting_are_closed() {
 /// What docs/forward-auth.md says about this mistake: the contract cannot see it.
 #[tokio::test]
 async fn envoy_that_allows_on_failure_is_open() {
-    for (mistake, is_open) in
-        [("failure_mode_allow: false", false), ("failure_mode_allow: true", true)]
-    {
-        let gate = people::gate().await;
-        let text = Kind::Envoy.example().replace("failure_mode_allow: false", mistake);
-        let addresses = (gate.address, gate.upstream.address);
-        let proxy = Proxy::start(Kind::Envoy, CURRENT, &text, addresses).await;
-        gate.terminate();
-        gate.exited().await;
-        let target = Target::ours(gate, Site::named("open"), proxy.address);
-        let got = client::get(&target, "/closed/a", &[]).await;
-        assert_eq!(got.status, if is_open { 200 } else { 503 }, "{mistake}");
-        assert_eq!(target.portal().seen().len(), usize::from(is_open), "{mistake}");
+    let closed = "failure_mode_allow: false";
+    for kind in [Kind::Envoy, Kind::EnvoyGrpc] {
+        for (mistake, is_open) in [(closed, false), ("failure_mode_allow: true", true)] {
+            let gate = people::gate().await;
+            let text = kind.example().replace(closed, mistake);
+            let proxy = Proxy::start(kind, CURRENT, &text, &gate).await;
+            gate.terminate();
+            gate.exited().await;
+            let target = Target::ours(gate, Site::named("open"), proxy.address);
+            let got = client::get(&target, "/closed/a", &[]).await;
+            assert_eq!(got.status, if is_open { 200 } else { 503 }, "{kind:?}, {mistake}");
+            assert_eq!(target.portal().seen().len(), usize::from(is_open), "{kind:?}, {mistake}");
+        }
     }
 }
 
@@ -160,8 +179,7 @@ async fn haproxy_without_the_check_of_the_variable_is_open() {
     {
         let gate = people::gate().await;
         let text = Kind::HaProxy.example().replace(check, text);
-        let addresses = (gate.address, gate.upstream.address);
-        let proxy = Proxy::start(Kind::HaProxy, DEBIAN, &text, addresses).await;
+        let proxy = Proxy::start(Kind::HaProxy, DEBIAN, &text, &gate).await;
         gate.terminate();
         gate.exited().await;
         let target = Target::ours(gate, Site::named("open"), proxy.address);

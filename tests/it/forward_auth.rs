@@ -39,7 +39,7 @@ from = ["127.0.0.0/8", "192.0.2.0/24"]
 "#;
 
 /// The identity fields, all of which each answer that allows has.
-const IDENTITY: [&str; 8] = [
+pub(crate) const IDENTITY: [&str; 8] = [
     "portcullis-user",
     "portcullis-organization",
     "portcullis-end-user",
@@ -61,7 +61,7 @@ enum Ask {
 
 const QUESTIONS: [Ask; 3] = [Ask::Nginx, Ask::Forward, Ask::Envoy];
 
-fn builder() -> Builder {
+pub(crate) fn builder() -> Builder {
     TestGate::builder()
         .policy(ROUTES)
         .setting("forward_auth.enabled", "true")
@@ -134,12 +134,12 @@ impl Answer {
     }
 }
 
-fn cookie(cookie: &Cookie) -> String {
+pub(crate) fn cookie(cookie: &Cookie) -> String {
     format!("cookie: lang=de; {}; theme=dark\r\n", cookie.0)
 }
 
-const BROWSER: &str = "accept: text/html\r\nsec-fetch-mode: navigate\r\n";
-const SCRIPT: &str = "accept: application/json\r\nsec-fetch-mode: cors\r\n";
+pub(crate) const BROWSER: &str = "accept: text/html\r\nsec-fetch-mode: navigate\r\n";
+pub(crate) const SCRIPT: &str = "accept: application/json\r\nsec-fetch-mode: cors\r\n";
 
 #[tokio::test]
 async fn i4_i5_permission_names_the_user_and_has_no_session() {

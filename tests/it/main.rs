@@ -15,6 +15,7 @@ mod support;
 
 mod admin;
 mod forward_auth;
+mod forward_auth_grpc;
 mod operations;
 mod pages;
 mod proxy;

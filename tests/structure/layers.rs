@@ -27,10 +27,11 @@ const LAYERS: [&[&str]; 16] = [
     &["clock", "random"],
 ];
 
-const ROOTS: [&str; 6] = [
+const ROOTS: [&str; 7] = [
     "src/lib.rs",
     "crates/audit/src/lib.rs",
     "crates/demo-portal/src/lib.rs",
+    "crates/grpc-api/src/lib.rs",
     "crates/http1/src/lib.rs",
     "crates/policy/src/lib.rs",
     "crates/store/src/lib.rs",

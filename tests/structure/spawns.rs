@@ -23,7 +23,7 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ("src/demo.rs", 1, "runs a supervised task"),
     ("src/mail/transport.rs", 1, "awaited by the supervised outbox"),
     ("src/net/admin_listener.rs", 1, "one connection"),
-    ("src/net/gateway_listener.rs", 1, "one connection"),
+    ("src/net/acceptor.rs", 1, "one connection"),
     ("src/directory/access/user_tokens.rs", 1, "one write of a token's last use"),
     ("src/net/stream_timeout.rs", 1, "one HTTP/2 stream"),
     ("src/authz/decision_record/log.rs", 2, "awaited by a supervised task; the last flush at exit"),

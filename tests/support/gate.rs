@@ -101,6 +101,8 @@ websocket = true
 pub(crate) struct TestGate {
     pub(crate) address: SocketAddr,
     pub(crate) admin_address: SocketAddr,
+    /// Where proxies ask over gRPC, if `forward_auth.grpc_listen` is set.
+    pub(crate) grpc_address: Option<SocketAddr>,
     pub(crate) admin: Admin,
     pub(crate) upstream: Upstream,
     process: Process,
@@ -166,11 +168,12 @@ impl Builder {
         let certificate = self.tls.then(|| certify(folder.path()));
         self.write_files(folder.path());
         let process = Process::start(folder.path());
-        let (address, admin_address) = process.addresses().await;
+        let (address, admin_address, grpc_address) = process.addresses().await;
         let origin = self.settings["server.public_url"].trim_matches('"').to_owned();
         let gate = TestGate {
             address,
             admin_address,
+            grpc_address,
             admin: Admin { socket: folder.path().join("data/admin.sock") },
             upstream,
             process,
@@ -457,6 +460,16 @@ impl TestGate {
         line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// Processor time of the program so far, in steps of 10 ms.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.process.id.as_raw_nonzero());
+        let stat = std::fs::read_to_string(path).unwrap();
+        // `utime` and `stime` are the 14th and 15th fields (proc_pid_stat(5)), the name the second.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        Duration::from_millis(ticks.map(|ticks| ticks.parse::<u64>().unwrap() * 10).sum())
+    }
+
     /// Waits until the admin listener responds.
     async fn ready(&self) {
         let mut wire = Wire(tokio::io::BufReader::new(Box::new(
@@ -492,8 +505,8 @@ impl Process {
         Self { id, said, exited, reaped: Mutex::new(reaped) }
     }
 
-    /// The addresses of the gateway and of the admin listener, when it serves.
-    async fn addresses(&self) -> (SocketAddr, SocketAddr) {
+    /// The addresses of the gateway, of the admin listener and for gRPC, when it serves.
+    async fn addresses(&self) -> (SocketAddr, SocketAddr, Option<SocketAddr>) {
         let mut lines = self.said.lines.subscribe();
         let mut exited = self.exited.clone();
         let serving = async {
@@ -502,7 +515,9 @@ impl Process {
                     let event: serde_json::Value = serde_json::from_str(line).ok()?;
                     event["message"].as_str()?.starts_with("serving ").then_some(())?;
                     let gateway = event["gateway"].as_str()?.trim_matches(['[', ']', '"']);
-                    Some((gateway.parse().ok()?, event["admin"].as_str()?.parse().ok()?))
+                    let admin = event["admin"].as_str()?.parse().ok()?;
+                    let grpc = event["grpc"].as_str().and_then(|grpc| grpc.parse().ok());
+                    Some((gateway.parse().ok()?, admin, grpc))
                 });
                 match found {
                     Some(found) => return found,

@@ -2,7 +2,7 @@
 //!
 //! [`gate::TestGate`] starts a gateway for one test; [`program::Home`] is a folder in which it can
 //! be stopped, killed and started again. [`upstream::Upstream`] is the portal and records every
-//! byte it is sent. [`client`] sends valid HTTP, [`wire`] sends bytes, [`browser::Browser`] keeps
+//! byte it is sent. [`client`] sends valid HTTP, [`wire`] sends bytes, [`grpc`] asks as Envoy does, [`browser::Browser`] keeps
 //! cookies and submits forms, [`websocket`] holds connections open, [`chrome::Chrome`] is Chromium, [`admin::Admin`] calls the admin API.
 //!
 //! When a test ends, the gate checks what must hold in all of them: nothing panicked, no session
@@ -17,6 +17,7 @@ pub(crate) mod browser;
 pub(crate) mod chrome;
 pub(crate) mod client;
 pub(crate) mod gate;
+pub(crate) mod grpc;
 pub(crate) mod http1;
 pub(crate) mod mailbox;
 pub(crate) mod program;

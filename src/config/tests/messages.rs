@@ -80,6 +80,15 @@ const MESSAGES: &[(&str, &str)] = &[
          `portal.example.net`",
     ),
     (
+        "forward_auth.grpc_listen = \"127.0.0.1:8082\"",
+        "forward_auth.grpc_listen: requires `forward_auth.enabled = true`",
+    ),
+    (
+        "forward_auth = { enabled = true, grpc_listen = \"127.0.0.1:8082\" }",
+        "forward_auth.enabled: requires `server.trusted_proxies`: the networks of the proxies that \
+         ask (e.g. `127.0.0.0/8`)",
+    ),
+    (
         "server.trusted_proxies = [\"proxy.example.com\"]",
         "server.trusted_proxies: `proxy.example.com` is a name; write the proxy's IP address, or its \
          network (e.g. `10.0.0.0/8`)",

@@ -1,5 +1,10 @@
 use super::*;
 
+/// What is stated outside of fields over HTTP.
+fn no_message() -> Result<Asked, Mistake> {
+    Err(ContractError::MissingField.into())
+}
+
 /// The request that nginx asks about with this URL, and why its target is bad.
 fn nginx(url: &str) -> Result<(Request<Unbodied>, Option<BadTarget>), ContractError> {
     let mut request = Request::builder()
@@ -8,7 +13,7 @@ fn nginx(url: &str) -> Result<(Request<Unbodied>, Option<BadTarget>), ContractEr
         .header(ORIGINAL_URL, url)
         .body(Unbodied::new())
         .unwrap();
-    let original = Original::read(Contract::Nginx, &mut request, |_| false);
+    let original = Original::read(Contract::Nginx, &mut request, no_message(), |_| false);
     original.map(|original| (request, original.bad)).map_err(|mistake| mistake.error())
 }
 
