@@ -94,6 +94,7 @@ mod users;
 mod views;
 
 pub use self::caller::Access;
+pub use self::certificates::Certificates;
 pub use self::state::AdminState;
 
 /// The API as a service, with one of the two ways of authentication.

@@ -6,7 +6,9 @@
 
 mod audit;
 mod background;
+mod certificate_watch;
 mod error;
+mod file_stamp;
 mod key_file;
 #[cfg(target_os = "linux")]
 mod open_files;
@@ -32,6 +34,7 @@ pub use self::key_file::former_key_file;
 pub use self::sockets::Sockets;
 
 use self::background::{Background, Work};
+use self::certificate_watch::CertificateWatch;
 use self::policy_watch::{PolicySource, PolicyWatch, Stamp};
 use self::state::State;
 use crate::admin::{self, Access, AdminState};
@@ -137,15 +140,20 @@ impl Server {
         let grpc = sockets.grpc.zip(forward_auth.clone()).map(|(socket, by)| {
             (socket, GrpcServer::new(by, readiness(&api), settings.server.limits))
         });
+        let gateway = GatewayListener {
+            sockets: sockets.gateway,
+            tls: ServerTls::read(settings.server.all_certificates())?,
+            http: HttpServer::new(gateway, forward_auth, settings.server.limits),
+            grpc,
+            connections: connections.clone(),
+        };
+        let certificates = api.certificates();
+        let admin = admin_listener(settings, sockets.admin, api, &key)?;
+        let listeners = gateway.tls.iter().chain(&admin.tls);
+        let certificates = CertificateWatch::new(listeners, certificates);
         let network = ServerRuntime {
-            gateway: GatewayListener {
-                sockets: sockets.gateway,
-                tls: settings.server.tls.as_ref().map(ServerTls::read).transpose()?,
-                http: HttpServer::new(gateway, forward_auth, settings.server.limits),
-                grpc,
-                connections: connections.clone(),
-            },
-            admin: admin_listener(settings, sockets.admin, api, &key)?,
+            gateway,
+            admin,
             health: HealthChecks::new(&settings.upstream, Arc::clone(&upstreams)),
             threads: settings.server.threads,
             shutdown_grace: settings.server.shutdown_grace,
@@ -169,6 +177,7 @@ impl Server {
             outbox,
             pages,
             policy,
+            certificates,
             upstreams,
             portal: portal.collect(),
             connect_timeout: settings.upstream.connect_timeout,
@@ -261,7 +270,7 @@ fn admin_listener(
     api: AdminState,
     key: &SecretKey,
 ) -> Result<AdminListener, StartError> {
-    let tls = settings.admin.tls.as_ref().map(ServerTls::read_for_http1).transpose()?;
+    let tls = ServerTls::read_for_http1(&settings.admin.tls)?;
     let previews = Arc::new(PagePreviews::load(&settings.branding)?);
     let with_ui = admin::with_ui(api.clone(), &settings.branding, previews, key)
         .map_err(AppearanceProblem::Texts)?;

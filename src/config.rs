@@ -19,7 +19,7 @@
 //! | `value` | types of values that several sections use |
 //! | `settings`, `load` | all sections, and how they are read |
 //! | `problem` | what is reported |
-//! | `server`, `limits`, `forward_auth`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry`, `check` | the sections |
+//! | `server`, `tls`, `limits`, `forward_auth`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry`, `check` | the sections |
 //! | `served_hosts` | the hosts of `server`, and comparison with them |
 //! | `contact`, `page_links` | where pages say to ask for help, and the links at their foot |
 //! | `public_url`, `cookie_names`, `header_names`, `field_encoding`, `colour` | types of single values |
@@ -53,6 +53,7 @@ mod source;
 mod store;
 mod suggestion;
 mod telemetry;
+mod tls;
 mod upstream;
 mod value;
 mod warning_name;
@@ -76,11 +77,12 @@ pub use self::public_url::PublicUrl;
 pub use self::served_hosts::{FoundHost, ServedHost, ServedHosts};
 #[cfg(test)]
 pub use self::server::Hsts;
-pub use self::server::{BACKLOG, ForwardedHeader, Server, Tls};
+pub use self::server::{BACKLOG, ForwardedHeader, Server};
 pub use self::session::SessionLimits;
 pub use self::settings::Settings;
 pub use self::source::Origin;
 pub use self::telemetry::Decisions;
+pub use self::tls::Tls;
 pub use self::upstream::{Upstream, UpstreamServer};
 pub use self::warning_name::WarningName;
 

@@ -13,6 +13,7 @@
 //! | `acceptor` | accepts connections for the gateway |
 //! | `workers` | which thread serves the next connection |
 //! | `connection_tracker` | limits open connections; shutdown waits for them |
+//! | `certificate_files`, `certificate_resolver` | which certificate a client gets |
 //! | `tls`, `http` | TLS, protocol detection, hyper |
 //! | `grpc` | the same for proxies that ask over gRPC |
 //! | `timed_stream`, `http2_idle`, `stream_timeout` | timeouts |
@@ -25,6 +26,8 @@
 
 mod acceptor;
 mod admin_listener;
+mod certificate_files;
+mod certificate_resolver;
 mod connection_state;
 mod connection_tracker;
 mod drive;
@@ -48,6 +51,7 @@ mod trailers;
 mod workers;
 
 pub use self::admin_listener::AdminListener;
+pub use self::certificate_files::TlsError;
 pub use self::connection_tracker::ConnectionTracker;
 pub use self::gateway_listener::GatewayListener;
 pub use self::grpc::{GrpcServer, Readiness};
@@ -55,4 +59,4 @@ pub use self::health_checks::HealthChecks;
 pub use self::http::HttpServer;
 pub use self::server_runtime::ServerRuntime;
 pub use self::socket::{BindError, bind_admin_socket, bind_tcp};
-pub use self::tls::{ServerTls, TlsError};
+pub use self::tls::ServerTls;

@@ -1,77 +1,147 @@
-//! The certificates of the listeners: when they expire.
+//! The certificates of the listeners: when they expire, and whether new files could be read.
 
-use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::config::{Settings, Tls};
 use crate::credential::{certificate, pem};
 use crate::directory::warning::{Warning, WarningName};
 
-/// How long before its end a certificate is reported.
-const REPORTED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How many days before its end a certificate is reported.
+const REPORTED_BEFORE: i64 = 14;
 
-/// The certificates of the listeners at which TLS ends, as they were at the start.
-#[derive(Debug)]
-pub(super) struct Certificates(Vec<Certificate>);
+/// The certificates of the listeners at which TLS ends. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Certificates(Arc<Mutex<Vec<Certificate>>>);
 
-/// The certificate of a listener.
+/// A certificate of a listener.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
-pub(super) struct Certificate {
-    /// The section of the settings that names it: `server` or `admin`.
+pub struct Certificate {
+    /// The listener: `server` or `admin`.
     of: &'static str,
+    /// The setting that names its file.
+    setting: String,
     /// The end of its validity.
     expires: Timestamp,
+    /// Why its files, which were changed, could not be read; the certificate is still in use.
+    problem: Option<String>,
 }
 
 impl Certificates {
     /// Those that these settings name. One whose end cannot be read is left out.
     pub(super) fn read(settings: &Settings) -> Self {
-        let named = [&settings.server.tls, &settings.admin.tls].into_iter().flatten();
-        Self(named.filter_map(read).collect())
+        Self(Arc::new(Mutex::new(settings.certificates().filter_map(read).collect())))
     }
 
-    pub(super) fn all(&self) -> &[Certificate] {
-        &self.0
+    /// All of them, in the order of the settings.
+    #[must_use]
+    pub fn all(&self) -> Vec<Certificate> {
+        self.0.lock().clone()
+    }
+
+    /// Notes that a certificate is read from its files again, or why that is not possible.
+    pub fn note(&self, files: &Tls, reloaded: Result<(), String>) {
+        let read = reloaded.is_ok().then(|| read(files)).flatten();
+        let mut all = self.0.lock();
+        if let Some(certificate) = all.iter_mut().find(|it| it.setting == files.at) {
+            match (read, reloaded) {
+                (Some(read), _) => *certificate = read,
+                (None, reloaded) => certificate.problem = reloaded.err(),
+            }
+        }
     }
 
     /// What is to be reported about them.
-    pub(super) fn warnings(&self, now: Timestamp) -> impl Iterator<Item = Warning> + use<'_> {
-        self.0.iter().filter_map(move |Certificate { of, expires }| {
-            let left = expires.duration_since(now);
-            let at = expires.strftime("%Y-%m-%d %H:%M UTC");
-            let (name, verb) = match left {
-                left if left <= SignedDuration::ZERO => {
-                    (WarningName::CertificateExpired, "expired")
-                }
-                left if left < REPORTED_BEFORE => (WarningName::CertificateExpiresSoon, "expires"),
-                _ => return None,
-            };
-            let detail = format!("the certificate of `{of}.tls` {verb} at {at}");
-            Some(Warning::new(name, detail).about([format!("{of}.tls")]))
-        })
+    pub(super) fn warnings(&self, now: Timestamp) -> Vec<Warning> {
+        self.all().iter().flat_map(|certificate| certificate.warnings(now)).collect()
+    }
+}
+
+impl Certificate {
+    /// The whole days until it expires; negative afterwards.
+    #[must_use]
+    pub fn days_left(&self, now: Timestamp) -> i64 {
+        self.expires.duration_since(now).as_secs().div_euclid(24 * 3600)
+    }
+
+    fn warnings(&self, now: Timestamp) -> impl Iterator<Item = Warning> + use<> {
+        let Self { setting, expires, problem, .. } = self;
+        let at = expires.strftime("%Y-%m-%d %H:%M UTC");
+        let ends = if *expires <= now {
+            Some((WarningName::CertificateExpired, "expired"))
+        } else if self.days_left(now) < REPORTED_BEFORE {
+            Some((WarningName::CertificateExpiresSoon, "expires"))
+        } else {
+            None
+        };
+        let ends = ends.map(|(name, verb)| {
+            Warning::new(name, format!("the certificate of `{setting}` {verb} at {at}"))
+        });
+        let unread = problem.as_ref().map(|problem| {
+            let detail = format!("the certificate of `{setting}` stays in use: {problem}");
+            Warning::new(WarningName::CertificateNotReloaded, detail)
+        });
+        let about = setting.clone();
+        ends.into_iter().chain(unread).map(move |warning| warning.about([about.as_str()]))
     }
 }
 
 fn read(files: &Tls) -> Option<Certificate> {
     let chain = pem::certificates(&std::fs::read(&files.certificate).ok()?).ok()?;
-    Some(Certificate { of: files.of, expires: certificate::expires(chain.first()?)? })
+    let expires = certificate::expires(chain.first()?)?;
+    Some(Certificate { of: files.of, setting: files.at.clone(), expires, problem: None })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn expiring(expires: &str) -> Certificate {
+        let expires = expires.parse().unwrap();
+        Certificate { of: "server", setting: "server.tls".to_owned(), expires, problem: None }
+    }
+
     #[test]
     fn a_certificate_is_reported_two_weeks_before_its_end() {
-        let expires: Timestamp = "2027-03-04T00:00:00Z".parse().unwrap();
-        let certificates = Certificates(vec![Certificate { of: "server", expires }]);
-        for (now, expected) in [
-            ("2027-02-17T00:00:00Z", None),
-            ("2027-02-19T00:00:00Z", Some(WarningName::CertificateExpiresSoon)),
-            ("2027-03-04T00:00:00Z", Some(WarningName::CertificateExpired)),
+        let certificate = expiring("2027-03-04T00:00:00Z");
+        for (now, days, expected) in [
+            ("2027-02-17T00:00:00Z", 15, None),
+            ("2027-02-19T00:00:00Z", 13, Some(WarningName::CertificateExpiresSoon)),
+            ("2027-03-03T23:00:00Z", 0, Some(WarningName::CertificateExpiresSoon)),
+            ("2027-03-04T00:00:00Z", 0, Some(WarningName::CertificateExpired)),
+            ("2027-03-04T00:00:01Z", -1, Some(WarningName::CertificateExpired)),
         ] {
-            let warnings = certificates.warnings(now.parse().unwrap()).collect::<Vec<_>>();
-            assert_eq!(warnings.first().map(|it| it.name), expected, "{now}");
+            let now = now.parse().unwrap();
+            assert_eq!(certificate.warnings(now).next().map(|it| it.name), expected, "{now}");
+            assert_eq!(certificate.days_left(now), days, "{now}");
         }
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_reported_until_they_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new.pem");
+        let at = "server.tls".to_owned();
+        let files = Tls { of: "server", at, certificate: file.clone(), key: file.clone() };
+        let certificates =
+            Certificates(Arc::new(Mutex::new(vec![expiring("2047-03-04T00:00:00Z")])));
+        let now = "2027-01-01T00:00:00Z".parse().unwrap();
+        assert!(certificates.warnings(now).is_empty());
+        certificates.note(&files, Err("new.pem: is empty".to_owned()));
+        let warnings = certificates.warnings(now);
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings[0].name, WarningName::CertificateNotReloaded);
+        assert_eq!(
+            warnings[0].detail,
+            "the certificate of `server.tls` stays in use: new.pem: is empty"
+        );
+        let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+        std::fs::write(&file, made.cert.pem()).unwrap();
+        certificates.note(&files, Ok(()));
+        assert!(certificates.warnings(now).is_empty());
+        assert!(certificates.all()[0].days_left(now) > 10_000, "the new one is read");
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Overview<'a> {
     policy: PolicyInForce<'a>,
     portal: PortalStatus<'a>,
     mail: MailCounts,
-    certificates: &'a [Certificate],
+    certificates: Vec<Certificate>,
     organizations: u64,
     /// Portal users, disabled ones included.
     users: u64,

@@ -47,7 +47,7 @@ pub struct AdminState {
     pub(super) started: Timestamp,
     pub(super) policy_directory: Arc<Path>,
     pub(super) portal_servers: Arc<PortalServers>,
-    pub(super) certificates: Arc<Certificates>,
+    pub(super) certificates: Certificates,
     pub(super) rules: AdminRules,
     pub(super) site: Arc<Site>,
     /// What the rest is limited to.
@@ -87,10 +87,16 @@ impl AdminState {
             started,
             policy_directory: settings.policy.directory.as_path().into(),
             portal_servers: Arc::new(PortalServers::new(&settings.upstream)),
-            certificates: Arc::new(Certificates::read(settings)),
+            certificates: Certificates::read(settings),
             rules: AdminRules::new(&settings.admin),
             site: Arc::new(Site::new(&settings.admin)),
         }
+    }
+
+    /// The certificates of the listeners, for the part that reads their files again.
+    #[must_use]
+    pub fn certificates(&self) -> Certificates {
+        self.certificates.clone()
     }
 
     /// What handlers work with in a dry run: the same, over this directory and its sessions. What

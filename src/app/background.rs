@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval};
 
 use super::audit;
+use super::certificate_watch::CertificateWatch;
 use super::policy_watch::PolicyWatch;
 use super::portal_probe;
 use super::state::State;
@@ -51,6 +52,7 @@ pub(super) struct Work {
     pub(super) outbox: Outbox,
     pub(super) pages: Pages,
     pub(super) policy: PolicyWatch,
+    pub(super) certificates: CertificateWatch,
     pub(super) upstreams: Arc<Upstreams>,
     /// The portal's servers, `host:port`.
     pub(super) portal: Vec<String>,
@@ -90,12 +92,14 @@ impl Background {
             outbox,
             pages,
             policy,
+            certificates,
             upstreams,
             portal,
             connect_timeout,
         } = work;
         stop_on_signals(tasks)?;
         policy.start(tasks)?;
+        certificates.start(tasks)?;
         let feed = state.feed.clone();
         tasks.spawn("change feed", async move { feed.ended().await });
         tasks.spawn("audit log", audit::maintain(audit.clone(), retention));

@@ -8,10 +8,10 @@
 //! start, and stop without notice when that is replaced or a link to it is switched.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::file_stamp::FileStamp;
 use crate::clock;
 use crate::config::Settings;
 use crate::directory::{Actor, Change, Directory};
@@ -51,16 +51,6 @@ pub(super) struct Stamp {
     more: Option<Vec<(String, Option<FileStamp>)>>,
 }
 
-/// A file's device and inode, the time of the last change to its content or metadata (`ctime`, which
-/// cannot be set), and its size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct FileStamp {
-    device: u64,
-    inode: u64,
-    changed: (i64, i64),
-    size: u64,
-}
-
 impl Stamp {
     /// The stamp of the files in a folder. Take it before they are loaded.
     pub(super) fn of(folder: &Path) -> Self {
@@ -73,18 +63,6 @@ impl Stamp {
         });
         let files = PolicyFiles::NAMES.map(|name| FileStamp::of(&folder.join(name)));
         Self { files, more: more.ok() }
-    }
-}
-
-impl FileStamp {
-    fn of(path: &Path) -> Option<Self> {
-        let file = path.metadata().ok()?;
-        Some(Self {
-            device: file.dev(),
-            inode: file.ino(),
-            changed: (file.ctime(), file.ctime_nsec()),
-            size: file.size(),
-        })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -13,6 +13,7 @@ use rustls::{CertificateError, Error, RootCertStore};
 
 use super::warning::Warning;
 use crate::config::{PublicUrl, Settings, Tls, WarningName};
+use crate::credential::certificate::expires;
 use crate::credential::pem;
 use portcullis_policy::Host;
 
@@ -21,27 +22,50 @@ const OTHERS: u32 = 0o007;
 /// Stands for any label before a name in `server.hosts`.
 const ANY_LABEL: &str = "any";
 
+/// How long before its end a certificate is reported.
+const REPORTED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
+
 /// Warnings of these files at this time. Without valid settings, the hosts are not compared.
-pub(super) fn warnings(tls: &Tls, settings: Option<&Settings>, now: Timestamp) -> Vec<Warning> {
+pub(super) fn warnings(
+    certificates: &[&Tls],
+    settings: Option<&Settings>,
+    now: Timestamp,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let chain = std::fs::read(&tls.certificate).ok().and_then(|pem| pem::certificates(&pem).ok());
-    if let Some(leaf) = chain.as_ref().and_then(|chain| chain.first())
-        && let Ok(certificate) = ParsedCertificate::try_from(leaf)
-    {
-        warnings.extend(validity(tls, leaf, now));
-        let hosts = settings.map(|settings| hosts(tls, settings)).unwrap_or_default();
-        warnings.extend(other_hosts(tls, &certificate, &hosts));
+    let chains: Vec<_> = certificates.iter().map(|tls| (*tls, chain(tls))).collect();
+    for (tls, chain) in &chains {
+        if let Some(leaf) = chain.first()
+            && let Ok(certificate) = ParsedCertificate::try_from(leaf)
+        {
+            warnings.extend(validity(tls, &certificate, now).or_else(|| ends_soon(tls, leaf, now)));
+        }
+        warnings.extend(readable_key(tls));
     }
-    warnings.extend(readable_key(tls));
+    for of in ["server", "admin"] {
+        let of_listener: Option<Vec<_>> = chains
+            .iter()
+            .filter(|(tls, _)| tls.of == of)
+            .map(|(tls, chain)| Some((*tls, ParsedCertificate::try_from(chain.first()?).ok()?)))
+            .collect();
+        // What cannot be read may be for the hosts that the others are not for.
+        if let (Some(of_listener), Some(settings)) = (of_listener, settings) {
+            warnings.extend(other_hosts(&of_listener, &hosts(of, settings)));
+        }
+    }
     warnings
 }
 
-fn validity(tls: &Tls, leaf: &CertificateDer<'_>, now: Timestamp) -> Option<Warning> {
-    let certificate = ParsedCertificate::try_from(leaf).ok()?;
+/// The certificates of a file; none if it cannot be used.
+fn chain(tls: &Tls) -> Vec<CertificateDer<'static>> {
+    let pem = std::fs::read(&tls.certificate).unwrap_or_default();
+    pem::certificates(&pem).unwrap_or_default()
+}
+
+fn validity(tls: &Tls, certificate: &ParsedCertificate<'_>, now: Timestamp) -> Option<Warning> {
     let seconds = u64::try_from(now.as_second()).ok()?;
     // Without trusted issuers it never succeeds; the times are compared first.
     let verified = verify_server_cert_signed_by_trust_anchor(
-        &certificate,
+        certificate,
         &RootCertStore::empty(),
         &[],
         UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
@@ -58,20 +82,33 @@ fn validity(tls: &Tls, leaf: &CertificateDer<'_>, now: Timestamp) -> Option<Warn
     };
     let since = Timestamp::from_second(i64::try_from(since.as_secs()).ok()?).ok()?;
     let detail = format!(
-        "{}.tls.certificate: {} {what} {}; browsers refuse it. Renew it, or check the clock of this \
+        "{}.certificate: {} {what} {}; browsers refuse it. Renew it, or check the clock of this \
          machine",
-        tls.of,
+        tls.at,
         tls.certificate.display(),
         since.strftime("%Y-%m-%d %H:%M UTC"),
     );
     Some(Warning::new(name, detail))
 }
 
+/// A valid certificate that should be renewed now.
+fn ends_soon(tls: &Tls, leaf: &CertificateDer<'_>, now: Timestamp) -> Option<Warning> {
+    let end = expires(leaf).filter(|end| end.duration_since(now) < REPORTED_BEFORE)?;
+    let detail = format!(
+        "{}.certificate: {} expires on {}. Renew it: the gateway reads the new one without a restart",
+        tls.at,
+        tls.certificate.display(),
+        end.strftime("%Y-%m-%d %H:%M UTC"),
+    );
+    Some(Warning::new(WarningName::CertificateExpiresSoon, detail))
+}
+
+/// Hosts that none of a listener's certificates is for.
 fn other_hosts(
-    tls: &Tls,
-    certificate: &ParsedCertificate<'_>,
+    certificates: &[(&Tls, ParsedCertificate<'_>)],
     hosts: &[String],
 ) -> Option<Warning> {
+    let (first, _) = certificates.first()?;
     let mut presented = Vec::new();
     let others: Vec<_> = hosts
         .iter()
@@ -80,35 +117,42 @@ fn other_hosts(
             let Ok(name) = ServerName::try_from(name.trim_matches(['[', ']']).to_owned()) else {
                 return false;
             };
-            match verify_server_name(certificate, &name) {
-                Ok(()) => false,
-                Err(Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            certificates.iter().all(|(_, certificate)| {
+                let verified = verify_server_name(certificate, &name);
+                if let Err(Error::InvalidCertificate(CertificateError::NotValidForNameContext {
                     presented: names,
                     ..
-                })) => {
-                    presented = names;
-                    true
+                })) = &verified
+                {
+                    presented.clone_from(names);
                 }
-                Err(_) => true,
-            }
+                verified.is_err()
+            })
         })
         .map(|host| format!("`{host}`"))
         .collect();
-    let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
-    let names = match &*names {
-        [] => "names no host".to_owned(),
-        names => format!("is for {}", names.join(", ")),
+    if others.is_empty() {
+        return None;
+    }
+    let (of, others) = (first.of, others.join(", "));
+    let named = format!("`{of}.public_url` or `{of}.hosts` names; browsers refuse it there");
+    let detail = if certificates.len() > 1 {
+        format!("{of}.certificates: no certificate is for {others}, which {named}. Add one for it")
+    } else {
+        let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
+        let names = match &*names {
+            [] => "names no host".to_owned(),
+            names => format!("is for {}", names.join(", ")),
+        };
+        format!(
+            "{}.certificate: {} {names}, and not for {others}, which {named}. Use a certificate for \
+             all of them{}",
+            first.at,
+            first.certificate.display(),
+            if of == "server" { ", or add one with `server.certificates`" } else { "" },
+        )
     };
-    (!others.is_empty()).then(|| {
-        let detail = format!(
-            "{of}.tls.certificate: {} {names}, and not for {}, which `{of}.public_url` or \
-             `{of}.hosts` names; browsers refuse it there. Use a certificate for all of them",
-            tls.certificate.display(),
-            others.join(", "),
-            of = tls.of,
-        );
-        Warning::new(WarningName::CertificateOtherHost, detail)
-    })
+    Some(Warning::new(WarningName::CertificateOtherHost, detail))
 }
 
 /// A name as rustls shows it, `DnsName("portal.example")`, without its kind.
@@ -118,9 +162,9 @@ fn plain(name: &str) -> String {
 }
 
 /// The hosts that browsers use. A loopback address is for programs of this machine.
-fn hosts(tls: &Tls, Settings { server, admin, .. }: &Settings) -> Vec<String> {
+fn hosts(of: &str, Settings { server, admin, .. }: &Settings) -> Vec<String> {
     let name = |host: &Host| Some(host.name().to_owned()).filter(|name| !is_loopback(name));
-    if tls.of == "admin" {
+    if of == "admin" {
         let public = admin.public_url.as_ref().map(PublicUrl::host);
         return public.into_iter().chain(&admin.hosts).filter_map(name).collect();
     }
@@ -134,12 +178,12 @@ fn is_loopback(name: &str) -> bool {
 }
 
 /// A file without a key is an error, and nothing in it is secret.
-fn readable_key(Tls { of, key: file, .. }: &Tls) -> Option<Warning> {
+fn readable_key(Tls { at, key: file, .. }: &Tls) -> Option<Warning> {
     pem::private_key(&std::fs::read(file).ok()?).ok()?;
     let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
     (mode & OTHERS != 0).then(|| {
         let detail = format!(
-            "{of}.tls.key: every user of this machine has access to {} (mode {mode:04o}). Run \
+            "{at}.key: every user of this machine has access to {} (mode {mode:04o}). Run \
              `chmod o= {}`, and replace the certificate if others may have read the key",
             file.display(),
             file.display(),

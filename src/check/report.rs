@@ -126,8 +126,8 @@ impl Report {
         };
         let appearance = references.branding.as_ref().map(Appearance::load);
         let appearance = kept(&mut errors, appearance);
-        for tls in references.tls.iter().flatten() {
-            kept(&mut errors, Some(ServerTls::read(tls)));
+        for tls in &references.certificates {
+            kept(&mut errors, Some(ServerTls::read([tls])));
         }
         // Without valid settings, assume all readings, and that the servers exist that routes name.
         let unknown = || Portal { readings: Readings::all(), upstreams: None };
@@ -146,7 +146,7 @@ impl Report {
         kept(&mut errors, mailer);
         let warnings = warnings::warnings(&Checked {
             settings: settings.as_ref(),
-            tls: references.tls.each_ref().map(Option::as_ref),
+            certificates: &references.certificates.iter().collect::<Vec<_>>(),
             policy: policy.as_ref().map(|(policy, folder)| (policy, *folder)),
             ignored_variables: &references.ignored_variables,
             expectations: Expectations::Files,

@@ -55,7 +55,7 @@ fn found(changed: &[(&str, &str)], policy: Option<&Policy>) -> Vec<String> {
     let settings = loaded.settings.unwrap();
     shown(&warnings(&Checked {
         settings: Some(&settings),
-        tls: loaded.references.tls.each_ref().map(Option::as_ref),
+        certificates: &loaded.references.certificates.iter().collect::<Vec<_>>(),
         policy: policy.map(|policy| (policy, Path::new("policies"))),
         ignored_variables: &[],
         expectations: Expectations::Files,
@@ -209,7 +209,8 @@ fn certify(folder: &Path, names: &[&str], years: (i32, i32)) -> Tls {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = parameters.self_signed(&key).unwrap();
     let (certificate_file, key_file) = (folder.join("portal.crt"), folder.join("portal.key"));
-    let tls = Tls { of: "server", certificate: certificate_file, key: key_file };
+    let at = "server.tls".to_owned();
+    let tls = Tls { of: "server", at, certificate: certificate_file, key: key_file };
     std::fs::write(&tls.certificate, certificate.pem()).unwrap();
     std::fs::write(&tls.key, key.serialize_pem()).unwrap();
     std::fs::set_permissions(&tls.key, Permissions::from_mode(0o640)).unwrap();
@@ -269,14 +270,15 @@ fn certificates_that_browsers_refuse_are_named() {
             &["certificate-other-host: server.tls.certificate: portal.crt is for `example.org`, \
                `192.0.2.1`, and not for `portal.example.com`, `*.example.org`, which \
                `server.public_url` or `server.hosts` names; browsers refuse it there. Use a \
-               certificate for all of them"],
+               certificate for all of them, or add one with `server.certificates`"],
         ),
         (
             &[],
             (2020, 2030),
             &["certificate-other-host: server.tls.certificate: portal.crt names no host, and not \
                for `portal.example.com`, `*.example.org`, which `server.public_url` or \
-               `server.hosts` names; browsers refuse it there. Use a certificate for all of them"],
+               `server.hosts` names; browsers refuse it there. Use a certificate for all of them, \
+               or add one with `server.certificates`"],
         ),
     ] {
         let tls = certify(folder.path(), names, years);
@@ -338,7 +340,7 @@ fn allowed_warnings_have_their_reason() {
     let policy = policy("");
     let checked = |expectations| Checked {
         settings: Some(&settings),
-        tls: [None, None],
+        certificates: &[],
         policy: Some((&policy, Path::new("policies"))),
         ignored_variables: &[],
         expectations,

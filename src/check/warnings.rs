@@ -15,8 +15,8 @@ use crate::config::{IgnoredVariable, Settings, Tls, WarningName};
 pub struct Checked<'a> {
     /// The settings.
     pub settings: Option<&'a Settings>,
-    /// `server.tls` and `admin.tls`
-    pub tls: [Option<&'a Tls>; 2],
+    /// `server.tls`, `server.certificates` and `admin.tls`
+    pub certificates: &'a [&'a Tls],
     /// The policy, and its folder.
     pub policy: Option<(&'a Policy, &'a Path)>,
     /// Environment variables that are not read.
@@ -45,9 +45,7 @@ pub fn warnings(checked: &Checked<'_>) -> Vec<Warning> {
     if let Some(settings) = checked.settings {
         warnings.extend(settings::warnings(settings));
     }
-    for tls in checked.tls.into_iter().flatten() {
-        warnings.extend(certificate::warnings(tls, checked.settings, checked.now));
-    }
+    warnings.extend(certificate::warnings(checked.certificates, checked.settings, checked.now));
     if let Some((policy, folder)) = checked.policy {
         if let Some(settings) = checked.settings {
             warnings.extend(policy::unused_upstreams(policy, settings));

@@ -31,7 +31,7 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let expectations = snapshot.check_expectations();
     check::log(&check::warnings(&Checked {
         settings: Some(&settings),
-        tls: [settings.server.tls.as_ref(), settings.admin.tls.as_ref()],
+        certificates: &settings.certificates().collect::<Vec<_>>(),
         policy: Some((snapshot.policy(), &settings.policy.directory)),
         ignored_variables: &references.ignored_variables,
         expectations: Expectations::Running(expectations.as_ref().copied()),

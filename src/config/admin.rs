@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::public_url::PublicUrl;
 use super::reader::Reader;
-use super::server::Tls;
+use super::tls::Tls;
 use super::value::{Address, minutes};
 use portcullis_policy::Host;
 

@@ -15,11 +15,12 @@ use super::ignored_variable::IgnoredVariable;
 use super::mail::Mail;
 use super::problem::{Problem, Problems};
 use super::reader::Reader;
-use super::server::{Server, Tls};
+use super::server::Server;
 use super::session::{SessionLimits, impersonation_read_only, portal_cookies, tokens};
 use super::settings::Settings;
 use super::store::{PolicySource, StoreSettings};
 use super::telemetry::Telemetry;
+use super::tls::Tls;
 use super::upstream::Upstream;
 
 impl Settings {
@@ -54,8 +55,8 @@ pub struct Loaded {
 pub struct References {
     /// `policy.directory`
     pub policy: Option<PathBuf>,
-    /// `server.tls` and `admin.tls`
-    pub tls: [Option<Tls>; 2],
+    /// `server.tls`, `server.certificates` and `admin.tls`
+    pub certificates: Vec<Tls>,
     /// `branding`
     pub branding: Option<Branding>,
     /// `mail.templates`
@@ -90,7 +91,8 @@ impl Loaded {
     ) -> Result<Self, Problems> {
         let mut r = Reader::new(text, file, environment)?;
         let tls = Tls::read(&mut r, "server");
-        let server = Server::read(&mut r, tls.clone());
+        let further = Tls::read_further(&mut r);
+        let server = Server::read(&mut r, tls.clone(), further.clone());
         let forward_auth = ForwardAuth::read(&mut r, server.as_ref());
         let upstream = Upstream::read(&mut r, forward_auth.enabled);
         let policy = PolicySource::read(&mut r);
@@ -116,10 +118,12 @@ impl Loaded {
         let allowed_warnings = allowed(&mut r);
         let references = References {
             policy: r.is_valid("policy.directory").then(|| policy.directory.clone()),
-            tls: [
-                tls.filter(|_| r.is_valid("server.tls")),
-                admin_tls.filter(|_| r.is_valid("admin.tls")),
-            ],
+            certificates: tls
+                .into_iter()
+                .chain(further)
+                .chain(admin_tls)
+                .filter(|tls| r.is_valid(&tls.at))
+                .collect(),
             branding: r.is_valid("branding").then(|| branding.clone()),
             templates: templates.filter(|_| r.is_valid("mail.templates")),
             ignored_variables: r.ignored_variables(environment),

@@ -1,7 +1,6 @@
 //! `[server]`: the gateway's listeners and what it trusts of proxies in front.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -10,6 +9,7 @@ use portcullis_policy::Host;
 use super::limits::Limits;
 use super::public_url::PublicUrl;
 use super::reader::Reader;
+use super::tls::Tls;
 use super::value::seconds;
 use super::value::{Address, HostEntry, Network};
 
@@ -36,6 +36,8 @@ pub struct Server {
     pub forwarded_header: ForwardedHeader,
     /// `server.tls`: certificate and key, if TLS ends here.
     pub tls: Option<Tls>,
+    /// `server.certificates`: further ones, each for the names in it. Empty without `tls`.
+    pub certificates: Vec<Tls>,
     /// `server.backlog`: connections waiting to be accepted, for each listening socket.
     pub backlog: u16,
     /// `server.threads`: threads of the data plane.
@@ -67,20 +69,9 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// `server.tls` or `admin.tls`: paths of PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    /// The section that has it: `server` or `admin`.
-    pub of: &'static str,
-    /// The certificate chain, leaf first.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-}
-
 impl Server {
     /// `None` if `public_url` is missing or invalid.
-    pub(super) fn read(r: &mut Reader, tls: Option<Tls>) -> Option<Self> {
+    pub(super) fn read(r: &mut Reader, tls: Option<Tls>, certificates: Vec<Tls>) -> Option<Self> {
         let public_url = r.parsed::<PublicUrl>("server.public_url");
         if public_url.is_none() && !r.has("server.public_url") {
             let message = "is required: the URL by which browsers reach the gateway (e.g. \
@@ -104,6 +95,7 @@ impl Server {
                 ForwardedHeader::XForwarded,
             ),
             tls,
+            certificates,
             hsts: r.choice(
                 "server.hsts",
                 &[("off", Hsts::Off), ("host", Hsts::Host), ("subdomains", Hsts::Subdomains)],
@@ -118,6 +110,11 @@ impl Server {
         Some(server)
     }
 
+    /// All certificates, the first one first. None if TLS does not end here.
+    pub fn all_certificates(&self) -> impl Iterator<Item = &Tls> {
+        self.tls.iter().chain(&self.certificates)
+    }
+
     /// The value of `Strict-Transport-Security` for every response. `None` if the header is not
     /// sent, always if browsers reach the gateway by http (RFC 6797, 7.2).
     #[must_use]
@@ -129,23 +126,6 @@ impl Server {
             }
             Hsts::Off | Hsts::Host | Hsts::Subdomains => None,
         }
-    }
-}
-
-impl Tls {
-    /// The section of `server` or `admin`.
-    pub(super) fn read(r: &mut Reader, of: &'static str) -> Option<Self> {
-        let names = ["certificate", "key"].map(|key| format!("{of}.tls.{key}"));
-        let [certificate, key] = names.each_ref().map(|name| r.optional_path(name));
-        let section = format!("{of}.tls");
-        if !r.has(&section) {
-            return None;
-        }
-        let are_valid = names.each_ref().map(|name| r.is_valid(name));
-        if (certificate.is_none() || key.is_none()) && are_valid == [true, true] {
-            r.problem(&section, "requires both `certificate` and `key`".to_owned());
-        }
-        certificate.zip(key).map(|(certificate, key)| Self { of, certificate, key })
     }
 }
 

@@ -15,6 +15,7 @@ use super::server::Server;
 use super::session::SessionLimits;
 use super::store::{PolicySource, StoreSettings};
 use super::telemetry::Telemetry;
+use super::tls::Tls;
 use super::upstream::Upstream;
 use crate::credential::hashing::HashingSettings;
 
@@ -60,4 +61,12 @@ pub struct Settings {
     pub telemetry: Telemetry,
     /// `check.allow`: warnings that are allowed.
     pub allowed_warnings: Vec<AllowedWarning>,
+}
+
+impl Settings {
+    /// The certificates of all listeners: those of `server` in the order of their settings, and that
+    /// of `admin`.
+    pub fn certificates(&self) -> impl Iterator<Item = &Tls> {
+        self.server.all_certificates().chain(&self.admin.tls)
+    }
 }

@@ -412,8 +412,8 @@ fn references_are_present_if_their_own_keys_are_valid() {
     assert_eq!(settings.unwrap_err().0.len(), 2);
     assert_eq!(references.policy.as_deref(), Some(Path::new("here")));
     assert_eq!(
-        references.tls.map(|tls| tls.map(|tls| tls.certificate)),
-        [Some(PathBuf::from("c")), None]
+        references.certificates.iter().map(|tls| &*tls.certificate).collect::<Vec<_>>(),
+        [Path::new("c")]
     );
     assert_eq!(references.branding.map(|branding| branding.name).as_deref(), Some("Acme"));
     assert_eq!(references.templates.as_deref(), Some(Path::new("t")));
@@ -424,7 +424,7 @@ fn references_are_present_if_their_own_keys_are_valid() {
     );
     assert!(
         references.policy.is_none()
-            && references.tls.iter().all(Option::is_none)
+            && references.certificates.is_empty()
             && references.branding.is_none()
     );
     assert!(references.templates.is_none());

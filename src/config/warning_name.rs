@@ -19,6 +19,8 @@ pub enum WarningName {
     AdminWithoutTls,
     /// The certificate has expired.
     CertificateExpired,
+    /// The certificate expires within two weeks.
+    CertificateExpiresSoon,
     /// The certificate is not valid yet.
     CertificateNotYetValid,
     /// The certificate is not for a served host.
@@ -61,12 +63,13 @@ pub enum WarningName {
 
 impl WarningName {
     /// Every name, in the order in which warnings are reported.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::IgnoredVariable,
         Self::HttpsWithoutTls,
         Self::TlsWithHttpUrl,
         Self::AdminWithoutTls,
         Self::CertificateExpired,
+        Self::CertificateExpiresSoon,
         Self::CertificateNotYetValid,
         Self::CertificateOtherHost,
         Self::ReadableKey,
@@ -97,6 +100,7 @@ impl WarningName {
             Self::TlsWithHttpUrl => "tls-with-http-url",
             Self::AdminWithoutTls => "admin-without-tls",
             Self::CertificateExpired => "certificate-expired",
+            Self::CertificateExpiresSoon => "certificate-expires-soon",
             Self::CertificateNotYetValid => "certificate-not-yet-valid",
             Self::CertificateOtherHost => "certificate-other-host",
             Self::ReadableKey => "readable-key",

@@ -86,6 +86,7 @@ pub enum WarningName {
     MailUnconfirmed,
     CertificateExpiresSoon,
     CertificateExpired,
+    CertificateNotReloaded,
 }
 
 impl Warning {

@@ -1,38 +1,38 @@
-//! The certificate and its key: read and checked once, at the start or by `portcullis check`.
+//! TLS of a listener, with certificates that can be replaced while it serves.
 
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{Accept, TlsAcceptor};
 
+use super::certificate_files::{TlsError, certified_key};
+use super::certificate_resolver::CertificateResolver;
 use crate::config::Tls;
-use crate::credential::pem;
 
 /// The ALPN name of HTTP/2 (RFC 9113, section 3.1).
 pub(super) const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
 
-/// The certificate or its key cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct TlsError(String);
-
-/// TLS 1.2 and 1.3 with one certificate; offers HTTP/2 before HTTP/1.1.
+/// TLS 1.2 and 1.3; offers HTTP/2 before HTTP/1.1. Clones share the certificates.
+///
+/// Sessions are resumed by tickets. Their key is replaced every six hours, and is known to this
+/// process only.
 #[derive(Clone)]
-pub struct ServerTls(TlsAcceptor);
+pub struct ServerTls {
+    acceptor: TlsAcceptor,
+    /// The certificates, one for each of `files`.
+    certificates: Arc<CertificateResolver>,
+    files: Arc<[Tls]>,
+}
 
 impl ServerTls {
-    /// Reads the certificate chain and the private key.
+    /// Reads certificate chains and private keys. `None` without any.
     ///
     /// # Errors
     /// When a file cannot be read, holds no certificate or no key, or they do not match.
-    pub fn read(files: &Tls) -> Result<Self, TlsError> {
+    pub fn read<'a>(files: impl IntoIterator<Item = &'a Tls>) -> Result<Option<Self>, TlsError> {
         Self::offering(files, vec![HTTP_2.to_vec(), HTTP_1.to_vec()])
     }
 
@@ -40,36 +40,55 @@ impl ServerTls {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn read_for_http1(files: &Tls) -> Result<Self, TlsError> {
+    pub fn read_for_http1<'a>(
+        files: impl IntoIterator<Item = &'a Tls>,
+    ) -> Result<Option<Self>, TlsError> {
         Self::offering(files, vec![HTTP_1.to_vec()])
     }
 
-    fn offering(files: &Tls, protocols: Vec<Vec<u8>>) -> Result<Self, TlsError> {
-        let of = files.of;
-        let wrong = |key: &str, file: &Path, cause: String| {
-            TlsError(format!("{of}.tls.{key}: {}: {cause}", file.display()))
-        };
-        let no_certificate = |cause| wrong("certificate", &files.certificate, cause);
-        let certificates = std::fs::read(&files.certificate)
-            .map_err(|error| no_certificate(unreadable(&error)))?;
-        let chain = pem::certificates(&certificates).map_err(no_certificate)?;
-        let no_key = |cause| wrong("key", &files.key, cause);
-        let key = std::fs::read(&files.key).map_err(|error| no_key(unreadable(&error)))?;
-        let key = pem::private_key(&key).map_err(no_key)?;
-        let others = chain.iter().skip(1).cloned().collect::<Vec<_>>();
+    fn offering<'a>(
+        files: impl IntoIterator<Item = &'a Tls>,
+        protocols: Vec<Vec<u8>>,
+    ) -> Result<Option<Self>, TlsError> {
+        let files: Arc<[Tls]> = files.into_iter().cloned().collect();
+        let keys = files.iter().map(certified_key).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let certificates = Arc::new(CertificateResolver::new(keys));
+        let unusable = |error: rustls::Error| TlsError(format!("TLS cannot be used: {error}"));
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .and_then(|builder| {
-                builder.with_no_client_auth().with_single_cert(chain, key.clone_key())
-            })
-            .map_err(|error| match error {
-                rustls::Error::InconsistentKeys(_) => {
-                    wrong("key", &files.key, of_another_certificate(files, others, &key))
-                }
-                error => TlsError(format!("{of}.tls: certificate and key cannot be used: {error}")),
-            })?;
+            .map_err(unusable)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&certificates) as _);
         config.alpn_protocols = protocols;
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        config.ticketer = ring::Ticketer::new().map_err(unusable)?;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Ok(Some(Self { acceptor, certificates, files }))
+    }
+
+    /// The files that the certificates are read from.
+    #[must_use]
+    pub fn files(&self) -> &[Tls] {
+        &self.files
+    }
+
+    /// Reads the files of one certificate again, by its place in [`Self::files`], and uses it for
+    /// handshakes that begin from now on. Returns whether it is another one than before.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; the certificate stays as it was.
+    pub fn reload(&self, index: usize) -> Result<bool, TlsError> {
+        let mut all = self.certificates.all();
+        let (Some(files), Some(kept)) = (self.files.get(index), all.get_mut(index)) else {
+            return Ok(false);
+        };
+        let read = certified_key(files)?;
+        let is_new = read.cert != kept.cert;
+        *kept = read;
+        self.certificates.replace(all);
+        Ok(is_new)
     }
 
     /// Performs a handshake. It has no timeout.
@@ -77,43 +96,8 @@ impl ServerTls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        self.0.accept(stream)
+        self.acceptor.accept(stream)
     }
-}
-
-/// Why a file cannot be read, and what to do about it.
-fn unreadable(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "does not exist".to_owned(),
-        io::ErrorKind::IsADirectory => "is a folder; name the file".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            "cannot be read: permission denied; make it readable by the user that runs the gateway"
-                .to_owned()
-        }
-        _ => format!("cannot be read: {error}"),
-    }
-}
-
-/// What is wrong with a key that does not belong to the first certificate; `others` follow it.
-fn of_another_certificate(
-    files: &Tls,
-    others: Vec<CertificateDer<'static>>,
-    key: &PrivateKeyDer<'static>,
-) -> String {
-    let provider = ring::default_provider();
-    let is_later = others.into_iter().any(|certificate| {
-        CertifiedKey::from_der(vec![certificate], key.clone_key(), &provider).is_ok()
-    });
-    let certificate = files.certificate.display();
-    if is_later {
-        return format!(
-            "belongs to a certificate in {certificate} that is not the first; put it first, followed \
-             by the certificates of its issuers"
-        );
-    }
-    format!(
-        "does not belong to the certificate in {certificate}; name the key that it was issued for"
-    )
 }
 
 impl std::fmt::Debug for ServerTls {
@@ -124,66 +108,48 @@ impl std::fmt::Debug for ServerTls {
 
 #[cfg(test)]
 mod tests {
-    use tempfile::TempDir;
+    use std::path::Path;
 
     use super::*;
 
+    fn write(folder: &Path, name: &str) -> (String, String) {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        std::fs::write(folder.join("cert.pem"), &certificate).unwrap();
+        std::fs::write(folder.join("key.pem"), &key).unwrap();
+        (certificate, key)
+    }
+
     #[test]
-    fn unusable_certificates_and_keys_are_reported() {
-        let folder = TempDir::new().unwrap();
-        let file = |name: &str, content: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, content).unwrap();
-            path
+    fn certificate_that_cannot_be_used_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        write(folder.path(), "a.example");
+        let files = Tls {
+            of: "admin",
+            at: "admin.tls".to_owned(),
+            certificate: file("cert.pem"),
+            key: file("key.pem"),
         };
-        let generate = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-        let (ours, other) = (generate("portal.example"), generate("other.example"));
-        let certificate = file("cert.pem", &ours.cert.pem());
-        let key = file("key.pem", &ours.signing_key.serialize_pem());
-        let other_key = file("other.pem", &other.signing_key.serialize_pem());
-        let empty = file("empty.pem", "");
-        let missing = folder.path().join("missing.pem");
-        let error = |certificate: &Path, key: &Path| {
-            let (certificate, key) = (certificate.to_owned(), key.to_owned());
-            let files = Tls { of: "server", certificate, key };
-            ServerTls::read(&files).map_or_else(|error| error.to_string(), |_| String::new())
-        };
-        let der = folder.path().join("cert.der");
-        std::fs::write(&der, ours.cert.der()).unwrap();
-        let key_der = folder.path().join("key.der");
-        let mut long_der = vec![0x30, 0x82, 0, 0, 2, 1, 0];
-        long_der.extend(ours.signing_key.serialized_der());
-        std::fs::write(&key_der, long_der).unwrap();
-        let archive = folder.path().join("cert.p12");
-        std::fs::write(&archive, [0x30, 0x82, 1, 0, 2, 1, 3, 0]).unwrap();
-        let request = file("cert.csr", "-----BEGIN CERTIFICATE REQUEST-----\nAA==\n");
-        let encrypted = file("encrypted.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n");
-        let old = file(
-            "old.pem",
-            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n",
+        let tls = ServerTls::read_for_http1([&files]).unwrap().unwrap();
+        let in_use = || tls.certificates.all()[0].cert.clone();
+        let first = in_use();
+        assert!(!tls.reload(0).unwrap(), "it is the same");
+        let (_, key) = write(folder.path(), "b.example");
+        std::fs::write(file("key.pem"), "").unwrap();
+        let error = tls.reload(0).unwrap_err().to_string();
+        assert!(
+            error.starts_with("admin.tls.key: ") && error.contains("no private key"),
+            "{error}"
         );
-        let reversed = file("reversed.pem", &format!("{}{}", other.cert.pem(), ours.cert.pem()));
-        let folder_path = folder.path().to_owned();
-        assert_eq!(error(&certificate, &key), "");
-        for (certificate, key, expected) in [
-            (&missing, &key, ["server.tls.certificate: ", "missing.pem: does not exist"]),
-            (&certificate, &missing, ["server.tls.key: ", "missing.pem: does not exist"]),
-            (&folder_path, &key, ["server.tls.certificate: ", ": is a folder; name the file"]),
-            (&empty, &key, ["server.tls.certificate: ", "empty.pem: has no certificate"]),
-            (&key, &key, ["server.tls.certificate: ", "`certificate` and `key` may be swapped"]),
-            (&der, &key, ["server.tls.certificate: ", "openssl x509 -inform der -in FILE"]),
-            (&archive, &key, ["server.tls.certificate: ", "openssl pkcs12 -in FILE"]),
-            (&request, &key, ["server.tls.certificate: ", "cert.csr: is a certificate request"]),
-            (&certificate, &empty, ["server.tls.key: ", "empty.pem: has no private key"]),
-            (&certificate, &certificate, ["server.tls.key: ", "`key` may be swapped"]),
-            (&certificate, &key_der, ["server.tls.key: ", "openssl pkey -inform der -in FILE"]),
-            (&certificate, &encrypted, ["server.tls.key: ", "encrypted.pem: is encrypted with"]),
-            (&certificate, &old, ["server.tls.key: ", "old.pem: is encrypted with a passphrase"]),
-            (&certificate, &other_key, ["server.tls.key: ", "other.pem: does not belong to the"]),
-            (&reversed, &key, ["server.tls.key: ", "reversed.pem that is not the first"]),
-        ] {
-            let error = error(certificate, key);
-            assert!(expected.iter().all(|part| error.contains(part)), "{expected:?}: {error}");
-        }
+        assert_eq!(in_use(), first);
+        std::fs::write(file("key.pem"), key).unwrap();
+        assert!(tls.reload(0).unwrap());
+        assert_ne!(in_use(), first);
+    }
+
+    #[test]
+    fn without_certificates_there_is_no_tls() {
+        assert!(ServerTls::read([]).unwrap().is_none());
     }
 }

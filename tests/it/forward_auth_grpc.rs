@@ -25,7 +25,7 @@ use serde_json::json;
 use crate::forward_auth::{self, BROWSER, IDENTITY, SCRIPT};
 use crate::support::admin::PASSWORD;
 use crate::support::client::within;
-use crate::support::gate::{Builder, HOST, TestGate};
+use crate::support::gate::{Builder, HOST};
 use crate::support::grpc::{Proxy, asked, question, raw, stated};
 
 /// The answer about a request with these lines of fields.

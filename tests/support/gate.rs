@@ -378,6 +378,11 @@ impl TestGate {
         kill_process(self.process.id, Signal::TERM).unwrap();
     }
 
+    /// Tells the program to read its files again.
+    pub(crate) fn hang_up(&self) {
+        kill_process(self.process.id, Signal::HUP).unwrap();
+    }
+
     /// Halts the program where it is, as if the machine were too busy to run it.
     pub(crate) async fn pause(&self) {
         kill_process(self.process.id, Signal::STOP).unwrap();

@@ -65,7 +65,7 @@ struct Mail {
 
 #[derive(Debug, Deserialize)]
 struct Certificate {
-    of: String,
+    setting: String,
     expires: Timestamp,
 }
 

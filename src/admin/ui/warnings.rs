@@ -155,6 +155,7 @@ fn statement(warning: &Warning, words: &Words) -> String {
         Name::MailUnconfirmed => html(&[&words.mail_unconfirmed.of(count)]),
         Name::CertificateExpiresSoon => html(&[&words.certificate_expires_soon.with(names())]),
         Name::CertificateExpired => html(&[&words.certificate_expired.with(names())]),
+        Name::CertificateNotReloaded => html(&[&words.certificate_not_reloaded.with(names())]),
     }
 }
 

@@ -411,6 +411,19 @@ const MESSAGES: &[(&str, &str)] = &[
     ),
     ("server.tls.key = \"k\"", "server.tls: requires both `certificate` and `key`"),
     (
+        "server.tls = { certificate = \"c\", key = \"k\" }\nserver.certificates = [{ key = \"l\" }]",
+        "server.certificates[0]: requires both `certificate` and `key`",
+    ),
+    (
+        "server.tls = { certificate = \"c\", key = \"k\" }\nserver.certificates = [{}]",
+        "server.certificates[0]: requires both `certificate` and `key`",
+    ),
+    (
+        "server.certificates = [{ certificate = \"c\", key = \"k\" }]",
+        "server.certificates: requires `server.tls`, the certificate for clients that name no host of \
+         another one",
+    ),
+    (
         "mail.transport = \"smtp\"",
         "mail.smtp.host: is required: the name of the mail server (e.g. `mail.example.com`)",
     ),

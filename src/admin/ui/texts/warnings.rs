@@ -56,5 +56,6 @@ texts! {
         mail_unconfirmed: Counted,
         certificate_expires_soon: Phrase<About>,
         certificate_expired: Phrase<About>,
+        certificate_not_reloaded: Phrase<About>,
     }
 }
