@@ -51,7 +51,7 @@ use crate::jobs::Jobs;
 use crate::mail::{MailTester, Mailer, OutboxWaker};
 use crate::net::{
     AdminListener, ConnectionTracker, GatewayListener, GrpcServer, HealthChecks, HttpServer,
-    Readiness, ServerRuntime, ServerTls, bind_admin_socket,
+    Readiness, RedirectListener, ServerRuntime, ServerTls, bind_admin_socket,
 };
 use crate::portal_pages::router::Pages;
 use crate::portal_pages::{Appearance, AppearanceProblem, PagePreviews};
@@ -75,6 +75,8 @@ pub struct Server {
     directory: Directory,
     /// The addresses for portal traffic.
     pub gateway: Vec<SocketAddr>,
+    /// The addresses where requests are redirected to https.
+    pub redirect: Vec<SocketAddr>,
     /// The address of the admin API.
     pub admin: SocketAddr,
     /// The address at which other proxies ask over gRPC, if they may.
@@ -133,6 +135,7 @@ impl Server {
         let source = PolicySource::new(settings, directory.clone());
         let addresses = sockets.gateway_addresses();
         let grpc_address = sockets.grpc.as_ref().and_then(|socket| socket.local_addr().ok());
+        let redirect_addresses = sockets.redirect_addresses();
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let connections = ConnectionTracker::new(settings.server.limits.connections);
         let api =
@@ -154,6 +157,7 @@ impl Server {
         let network = ServerRuntime {
             gateway,
             admin,
+            redirect: RedirectListener::new(&settings.server, sockets.redirect),
             health: HealthChecks::new(&settings.upstream, Arc::clone(&upstreams)),
             threads: settings.server.threads,
             shutdown_grace: settings.server.shutdown_grace,
@@ -193,6 +197,7 @@ impl Server {
             decisions,
             directory,
             gateway: addresses,
+            redirect: redirect_addresses,
             admin: admin_address,
             grpc: grpc_address,
             socket: settings.admin.socket.clone(),

@@ -11,6 +11,7 @@
 //! | `socket` | binds the listening sockets |
 //! | `gateway_listener`, `admin_listener` | the sockets of each plane |
 //! | `acceptor` | accepts connections for the gateway |
+//! | `redirect_listener` | redirects to https |
 //! | `workers` | which thread serves the next connection |
 //! | `connection_tracker` | limits open connections; shutdown waits for them |
 //! | `certificate_files`, `certificate_resolver` | which certificate a client gets |
@@ -39,6 +40,7 @@ mod health_checks;
 mod http;
 mod http2_idle;
 mod lingering_close;
+mod redirect_listener;
 mod request_head;
 mod response_body;
 mod send_progress;
@@ -57,6 +59,7 @@ pub use self::gateway_listener::GatewayListener;
 pub use self::grpc::{GrpcServer, Readiness};
 pub use self::health_checks::HealthChecks;
 pub use self::http::HttpServer;
+pub use self::redirect_listener::RedirectListener;
 pub use self::server_runtime::ServerRuntime;
 pub use self::socket::{BindError, bind_admin_socket, bind_tcp};
 pub use self::tls::ServerTls;

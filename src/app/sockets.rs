@@ -11,6 +11,9 @@ pub struct Sockets {
     pub(super) gateway: Vec<TcpListener>,
     pub(super) admin: TcpListener,
     pub(super) grpc: Option<TcpListener>,
+    pub(super) redirect: Vec<TcpListener>,
+    /// Every address with its setting, as they are written there.
+    bound: Vec<(SocketAddr, &'static str)>,
 }
 
 /// Whether a socket on one address may accept the connections of the other. Linux accepts IPv4
@@ -33,21 +36,29 @@ impl Sockets {
         (admin, admin_setting): (SocketAddr, &'static str),
         backlog: u16,
     ) -> Result<Self, BindError> {
-        let mut bound: Vec<(SocketAddr, &'static str)> = Vec::new();
-        let mut bind = |address, setting| {
-            let earlier = bound.iter().find(|(earlier, _)| overlap(*earlier, address));
-            let socket = bind_tcp(address, setting, backlog).map_err(|error| match earlier {
-                Some((earlier, by)) if error.is_in_use() => {
-                    BindError::Overlap { address, setting, earlier: *earlier, by }
-                }
-                _ => error,
-            })?;
-            bound.push((address, setting));
-            Ok(socket)
-        };
-        let gateway =
-            gateway.iter().map(|address| bind(*address, setting)).collect::<Result<_, _>>()?;
-        Ok(Self { backlog, gateway, admin: bind(admin, admin_setting)?, grpc: None })
+        let mut bound = Vec::new();
+        let gateway = gateway
+            .iter()
+            .map(|address| bind(&mut bound, *address, setting, backlog))
+            .collect::<Result<_, _>>()?;
+        let admin = bind(&mut bound, admin, admin_setting, backlog)?;
+        Ok(Self { backlog, gateway, admin, grpc: None, redirect: Vec::new(), bound })
+    }
+
+    /// Binds the addresses where requests are redirected to https.
+    ///
+    /// # Errors
+    /// The first address that cannot be bound.
+    pub fn redirect(
+        mut self,
+        addresses: &[SocketAddr],
+        setting: &'static str,
+    ) -> Result<Self, BindError> {
+        for address in addresses {
+            let socket = bind(&mut self.bound, *address, setting, self.backlog)?;
+            self.redirect.push(socket);
+        }
+        Ok(self)
     }
 
     /// Binds one more address for portal traffic.
@@ -68,7 +79,7 @@ impl Sockets {
         address: SocketAddr,
         setting: &'static str,
     ) -> Result<(), BindError> {
-        self.grpc = Some(bind_tcp(address, setting, self.backlog)?);
+        self.grpc = Some(bind(&mut self.bound, address, setting, self.backlog)?);
         Ok(())
     }
 
@@ -79,6 +90,32 @@ impl Sockets {
     }
 
     pub(super) fn gateway_addresses(&self) -> Vec<SocketAddr> {
-        self.gateway.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+        addresses(&self.gateway)
     }
+
+    pub(super) fn redirect_addresses(&self) -> Vec<SocketAddr> {
+        addresses(&self.redirect)
+    }
+}
+
+fn addresses(sockets: &[TcpListener]) -> Vec<SocketAddr> {
+    sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+}
+
+/// Binds an address, and notes it in `bound`. An address in use that is one of those is named.
+fn bind(
+    bound: &mut Vec<(SocketAddr, &'static str)>,
+    address: SocketAddr,
+    setting: &'static str,
+    backlog: u16,
+) -> Result<TcpListener, BindError> {
+    let earlier = bound.iter().find(|(earlier, _)| overlap(*earlier, address));
+    let socket = bind_tcp(address, setting, backlog).map_err(|error| match earlier {
+        Some((earlier, by)) if error.is_in_use() => {
+            BindError::Overlap { address, setting, earlier: *earlier, by }
+        }
+        _ => error,
+    })?;
+    bound.push((address, setting));
+    Ok(socket)
 }

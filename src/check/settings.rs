@@ -141,6 +141,9 @@ fn own_address(server: &UpstreamServer, settings: &Settings) -> Option<&'static 
     if settings.server.listen.iter().any(is_same) {
         return Some("server.listen");
     }
+    if settings.server.redirect_listen.iter().any(is_same) {
+        return Some("server.redirect_listen");
+    }
     is_same(&settings.admin.listen).then_some("admin.listen")
 }
 

@@ -22,7 +22,8 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
         (&settings.server.listen, "server.listen"),
         (settings.admin.listen, "admin.listen"),
         settings.server.backlog,
-    )?;
+    )?
+    .redirect(&settings.server.redirect_listen, "server.redirect_listen")?;
     if let Some(address) = settings.forward_auth.grpc_listen {
         sockets.add_grpc(address, "forward_auth.grpc_listen")?;
     }
@@ -39,6 +40,9 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
         now: clock::now(),
     }));
     drop(snapshot);
+    if !server.redirect.is_empty() {
+        tracing::info!(redirect = ?server.redirect, "redirecting to https");
+    }
     tracing::info!(
         gateway = ?server.gateway,
         admin = %server.admin,

@@ -21,6 +21,8 @@ pub const BACKLOG: u16 = 4096;
 pub struct Server {
     /// `server.listen`: addresses to accept portal traffic on. Never empty.
     pub listen: Vec<SocketAddr>,
+    /// `server.redirect_listen`: addresses in clear text, where requests are redirected to https.
+    pub redirect_listen: Vec<SocketAddr>,
     /// `server.public_url`: the URL by which browsers reach the gateway.
     pub public_url: PublicUrl,
     /// `server.hosts`: hosts served besides that of `public_url`.
@@ -86,6 +88,7 @@ impl Server {
         let (hosts, hosts_below) = hosts(r);
         let server = Self {
             listen: listen(r),
+            redirect_listen: redirect_listen(r, public_url.as_ref()),
             hosts,
             hosts_below,
             trusted_proxies: trusted_proxies(r),
@@ -138,6 +141,16 @@ fn listen(r: &mut Reader) -> Vec<SocketAddr> {
     };
     if addresses.is_empty() {
         r.problem(key, "must have at least one address (e.g. `127.0.0.1:8080`)".to_owned());
+    }
+    addresses.into_iter().map(|Address(address)| address).collect()
+}
+
+fn redirect_listen(r: &mut Reader, public_url: Option<&PublicUrl>) -> Vec<SocketAddr> {
+    let key = "server.redirect_listen";
+    let addresses = r.list::<Address>(key).unwrap_or_default();
+    if !addresses.is_empty() && public_url.is_some_and(|url| !url.is_https()) {
+        let message = "redirects to https, and `server.public_url` is http; write its https URL";
+        r.problem(key, message.to_owned());
     }
     addresses.into_iter().map(|Address(address)| address).collect()
 }

@@ -109,7 +109,7 @@ impl Service for AdminService {
 }
 
 /// Accepts connections until the gateway stops, at most as many at a time as there is room for.
-async fn accept<L>(
+pub(super) async fn accept<L>(
     mut listener: L,
     (tls, router): (Option<ServerTls>, Router),
     address: impl Fn(&L::Addr) -> IpAddr,
@@ -185,7 +185,7 @@ where
     let serving = http1(&limits).serve_connection(TokioIo::new(stream), service);
     let ended = drive(serving, &guard, &state, None, |serving| serving.graceful_shutdown()).await;
     if let Err(error) = ended {
-        tracing::debug!(%error, "admin connection ended with an error");
+        tracing::debug!(%error, "connection ended with an error");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The pingora server: a service for each part of the network side, and the graceful shutdown.
 //!
 //! Services, one thread each unless noted: the gateway's listener and `server.threads` − 1 further
-//! workers ([`super::workers`]), the admin plane, health checks.
+//! workers ([`super::workers`]), the admin plane, redirects to https, health checks.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::admin_listener::AdminListener;
 use super::connection_tracker::ConnectionTracker;
 use super::gateway_listener::GatewayListener;
 use super::health_checks::HealthChecks;
+use super::redirect_listener::RedirectListener;
 use super::workers::Worker;
 use crate::tasks::Tasks;
 
@@ -25,6 +26,8 @@ pub struct ServerRuntime {
     pub gateway: GatewayListener,
     /// The admin plane.
     pub admin: AdminListener,
+    /// Redirects to https.
+    pub redirect: Option<RedirectListener>,
     /// Checks of the portal's servers.
     pub health: Option<HealthChecks>,
     /// Threads for portal traffic, at least one.
@@ -41,7 +44,8 @@ impl ServerRuntime {
     /// Serves until the tasks are stopped, then finishes open connections. Returns the time at which
     /// the rest of the shutdown must be done, too.
     pub fn run(self) -> Instant {
-        let Self { gateway, admin, health, threads, shutdown_grace, connections, tasks } = self;
+        let Self { gateway, admin, redirect, health, threads, shutdown_grace, connections, tasks } =
+            self;
         // Without work stealing, a service with one thread has a single-threaded runtime.
         let conf = ServerConf { work_stealing: false, ..ServerConf::default() };
         let mut server = Server::new_with_opt_and_conf(None, conf);
@@ -52,6 +56,9 @@ impl ServerRuntime {
             gateway.add_dependency(server.add_service(worker));
         }
         server.add_service(admin.into_service(connections.clone(), tasks.clone()));
+        if let Some(redirect) = redirect {
+            server.add_service(redirect.into_service(connections.clone(), tasks.clone()));
+        }
         if let Some(health) = health {
             server.add_service(health.into_service(tasks.clone()));
         }

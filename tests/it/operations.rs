@@ -15,6 +15,7 @@ mod jobs;
 mod log;
 mod log_lost;
 mod mail;
+mod redirect;
 mod references;
 mod secrets;
 mod setup;

@@ -54,6 +54,16 @@ const MESSAGES: &[(&str, &str)] = &[
         "server.listen: `everywhere` is not an IP address with a port (e.g. `127.0.0.1:8080` or \
          `[::1]:8080`)",
     ),
+    (
+        "server.redirect_listen = [\"80\"]",
+        "server.redirect_listen: `80` has no address; for this machine only, write `127.0.0.1:80`; \
+         for every interface, `0.0.0.0:80` (or `[::]:80`)",
+    ),
+    (
+        "server = { public_url = \"http://portal.example.com\", redirect_listen = [\"[::]:80\"] }",
+        "server.redirect_listen: redirects to https, and `server.public_url` is http; write its \
+         https URL",
+    ),
     ("server.listen = []", "server.listen: must have at least one address (e.g. `127.0.0.1:8080`)"),
     (
         "server.public_url = \"portal.example.com\"",
@@ -457,7 +467,8 @@ fn with(line: &str) -> String {
         "upstream.servers = [\"http://127.0.0.1:9000\"]",
     ] {
         let key = required.split(' ').next().unwrap();
-        let replaced = line.starts_with(key) || line == "server = 1" && key.starts_with("server.");
+        let replaced =
+            line.starts_with(key) || line.starts_with("server = ") && key.starts_with("server.");
         if !replaced {
             lines.push(required);
         }
