@@ -34,8 +34,8 @@ pub(crate) struct Settings {
     asked: Option<SocketAddr>,
     /// `authResponseHeaders`
     taken: Vec<String>,
-    /// `authResponseHeadersRegex`, of which the tests know `(?i)^PREFIX`.
-    prefix: Option<String>,
+    /// `authResponseHeadersRegex`, of which the tests know `(?i)^(PREFIX|PREFIX)`.
+    prefixes: Vec<String>,
 }
 
 /// The proxy. It ends when this is dropped.
@@ -56,8 +56,9 @@ impl Settings {
         };
         // Otherwise clients choose what is asked about.
         assert_eq!(value("trustForwardHeader"), "false");
-        let prefix = value("authResponseHeadersRegex");
-        let prefix = prefix.strip_prefix("(?i)^").expect("the form that the tests know");
+        let regex = value("authResponseHeadersRegex");
+        let listed = regex.strip_prefix("(?i)^(").and_then(|regex| regex.strip_suffix(')'));
+        let prefixes = listed.expect("the form that the tests know").split('|');
         let (_, list) = text.split_once("authResponseHeaders:\n").expect("a list");
         let taken = list.lines().map_while(|line| line.trim().strip_prefix("- "));
         let address: Uri = value("address").parse().unwrap();
@@ -65,7 +66,7 @@ impl Settings {
             path: address.path().to_owned(),
             asked: None,
             taken: taken.map(str::to_owned).collect(),
-            prefix: Some(prefix.to_owned()),
+            prefixes: prefixes.map(str::to_owned).collect(),
         }
     }
 
@@ -75,7 +76,7 @@ impl Settings {
         let asked = url.authority().and_then(|authority| authority.as_str().parse().ok());
         let asked = Some(asked.unwrap_or_else(|| panic!("{endpoint}: http://ADDRESS:PORT/…")));
         let path = url.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Self { path, asked, taken: fields.to_vec(), prefix: None }
+        Self { path, asked, taken: fields.to_vec(), prefixes: Vec::new() }
     }
 
     /// Starts it before a portal, to ask at the endpoint of [`for_endpoint`](Self::for_endpoint).
@@ -169,8 +170,8 @@ impl Settings {
     /// Takes the listed fields of the answer in place of the client's.
     fn take(&self, answer: &Head, fields: &mut Vec<(String, String)>) {
         let matches = |name: &str| {
-            let prefix = self.prefix.as_deref();
-            prefix.is_some_and(|prefix| name.to_ascii_lowercase().starts_with(prefix))
+            let name = name.to_ascii_lowercase();
+            self.prefixes.iter().any(|prefix| name.starts_with(prefix))
         };
         let listed = |name: &str| self.taken.iter().any(|taken| taken.eq_ignore_ascii_case(name));
         fields.retain(|(name, _)| !listed(name) && !matches(name));
