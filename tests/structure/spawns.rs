@@ -19,6 +19,8 @@ const SPAWNS: [&str; 8] = [
 const KNOWN: &[(&str, usize, &str)] = &[
     ("src/tasks.rs", 1, "the supervision itself"),
     ("src/app/policy_watch.rs", 1, "awaited by a supervised task, and panics are passed on"),
+    ("src/app/certificate_watch.rs", 1, "awaited by a supervised task"),
+    ("src/doctor/recorder.rs", 2, "joined by doctor; one connection"),
     ("src/credential/hashing/pool.rs", 1, "each thread catches panics and goes on"),
     ("src/demo.rs", 1, "runs a supervised task"),
     ("src/mail/transport.rs", 1, "awaited by the supervised outbox"),

@@ -292,7 +292,7 @@ fn respelled(reading: Reading, text: &str) -> Option<String> {
             Some(format!("{before}{wide}{after}"))
         }
         Reading::Parameters => Some(format!("{text};x")),
-        Reading::DecodeTwice => Some(format!("{before}%{c:02x}{after}")),
+        Reading::DecodeTwice => Some(format!("{before}%{c:02X}{after}")),
         Reading::Slash | Reading::PathInfo | Reading::Suffix => None,
     }
 }
