@@ -75,7 +75,7 @@ pub fn examine(deployment: &Deployment<'_>) -> Examination {
     findings.extend(bypass::probe(deployment, &client));
     let readings = match (recorder, endpoint) {
         (Some(recorder), Some(endpoint)) => {
-            findings.extend(arrivals::probe(deployment, &client, &endpoint, recorder));
+            findings.extend(arrivals::probe(deployment, &client, &endpoint, &recorder));
             None
         }
         // The portal does not run, or there is no public URL to ask.

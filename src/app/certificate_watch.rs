@@ -106,7 +106,8 @@ impl Watched {
     fn look(&mut self, requested: bool, noted: &Certificates) {
         let now = stamp(&self.files);
         let settled = std::mem::replace(&mut self.last, now) == now;
-        if !requested && !(settled && now != self.loaded) {
+        let is_complete = settled && now != self.loaded;
+        if !(requested || is_complete) {
             return;
         }
         self.loaded = now;

@@ -37,9 +37,9 @@ pub(super) fn probe(
     deployment: &Deployment<'_>,
     client: &Client,
     endpoint: &Endpoint,
-    recorder: io::Result<Recorder>,
+    recorder: &io::Result<Recorder>,
 ) -> Vec<Finding> {
-    let recorder = match &recorder {
+    let recorder = match recorder {
         Ok(recorder) => recorder,
         Err(error) => {
             let at = deployment.as_portal.as_deref().unwrap_or_default();

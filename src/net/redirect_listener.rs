@@ -48,7 +48,7 @@ impl RedirectListener {
     /// `connections`.
     pub(super) fn into_service(
         self,
-        connections: ConnectionTracker,
+        connections: &ConnectionTracker,
         tasks: Tasks,
     ) -> RedirectService {
         let Self { sockets, hosts, limits } = self;

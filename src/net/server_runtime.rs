@@ -57,7 +57,7 @@ impl ServerRuntime {
         }
         server.add_service(admin.into_service(connections.clone(), tasks.clone()));
         if let Some(redirect) = redirect {
-            server.add_service(redirect.into_service(connections.clone(), tasks.clone()));
+            server.add_service(redirect.into_service(&connections, tasks.clone()));
         }
         if let Some(health) = health {
             server.add_service(health.into_service(tasks.clone()));

@@ -15,7 +15,7 @@ use crate::support::program::run;
 async fn errors(kind: Kind, edition: Edition, text: &str) -> BTreeSet<String> {
     let gate = people::gate().await;
     let portal = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
-    let proxy = Proxy::start(kind, edition, text, (gate.address, portal)).await;
+    let proxy = Proxy::start_before(portal, kind, edition, text, &gate).await;
     let (address, portal) = (proxy.address.to_string(), portal.to_string());
     let doctor = ["--config", "portcullis.toml", "doctor", "--json"];
     let args = [&doctor[..], &["--connect-to", &address, "--as-portal", &portal]].concat();

@@ -146,7 +146,18 @@ impl Proxy {
     /// Starts one with this configuration, in which the addresses of the example stand for those of
     /// Portcullis and of the portal.
     pub(crate) async fn start(kind: Kind, edition: Edition, text: &str, gate: &TestGate) -> Self {
-        let (asked, portal) = (gate.address, gate.upstream.address);
+        Self::start_before(gate.upstream.address, kind, edition, text, gate).await
+    }
+
+    /// The same, before another portal than the gate's.
+    pub(crate) async fn start_before(
+        portal: SocketAddr,
+        kind: Kind,
+        edition: Edition,
+        text: &str,
+        gate: &TestGate,
+    ) -> Self {
+        let asked = gate.address;
         let address = free_address();
         let (here, there) = kind.listens(address);
         let mut text = text.to_owned();

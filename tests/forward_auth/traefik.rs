@@ -25,6 +25,10 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
+/// What a proxy before another program removes, besides what it sets itself.
+const REMOVED: [&str; 4] =
+    ["forwarded", "x-forwarded-protocol", "x-forwarded-scheme", "x-forwarded-ssl"];
+
 /// The middleware's settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -76,7 +80,7 @@ impl Settings {
         let asked = url.authority().and_then(|authority| authority.as_str().parse().ok());
         let asked = Some(asked.unwrap_or_else(|| panic!("{endpoint}: http://ADDRESS:PORT/…")));
         let path = url.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Self { path, asked, taken: fields.to_vec(), prefixes: Vec::new() }
+        Self { path, asked, taken: fields.to_vec(), prefixes: REMOVED.map(str::to_owned).to_vec() }
     }
 
     /// Starts it before a portal, to ask at the endpoint of [`for_endpoint`](Self::for_endpoint).
