@@ -14,8 +14,8 @@ use rustix::time::{ClockId, clock_gettime};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-const ROUNDS: usize = 15;
-const COMMITS: u32 = 2000;
+const ROUNDS: usize = 300;
+const COMMITS: u32 = 100;
 
 fn main() -> std::io::Result<()> {
     let folder = tempfile::tempdir()?;

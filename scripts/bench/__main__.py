@@ -21,6 +21,7 @@ from abuse import abuse
 from capacity import sessions, startup
 from decision import decision
 from directory import directory
+from forward_auth import forward_auth
 from gateways import Bench
 from imports import imports
 from jobs import jobs
@@ -33,7 +34,7 @@ from verification import verification
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
     "decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "audit", "jobs",
-    "import",
+    "import", "forward-auth",
 )
 
 
@@ -70,7 +71,7 @@ def run(chosen, folder, sockets):
     rounds, seconds = chosen.rounds, chosen.seconds
     prepared = (chosen.prepared or folder / "prepared").resolve()
     prepared.mkdir(parents=True, exist_ok=True)
-    bench = Bench(folder, chosen.binary, chosen.workers, sockets)
+    bench = Bench(folder, chosen.binary, chosen.workers, sockets, ROOT / "config/examples")
     seed = functools.cache(lambda: Seed(bench, policies))
     measured = {
         "decision": lambda: decision(ROOT),
@@ -85,6 +86,7 @@ def run(chosen, folder, sockets):
         "audit": lambda: verification(ROOT),
         "jobs": lambda: jobs(bench, policies, chosen.organizations),
         "import": lambda: imports(bench, policies, chosen.users),
+        "forward-auth": lambda: forward_auth(bench, policies, seed(), rounds, seconds),
     }
     results = {
         "machine": report.machine(ROOT, chosen.binary),

@@ -18,19 +18,20 @@ PAGE += "." * (80 - len(PAGE))
 class Gateway:
     """One that is measured."""
 
-    def __init__(self, name, process, port, asks_noop):
+    def __init__(self, name, process, port, asked=None):
         self.name = name
         self.process = process
         self.port = port
-        self.asks_noop = asks_noop
+        self.asked = asked  # the server that it asks about each request
         self.logs = not name.endswith("none")
 
 
 class Bench:
     """What all gateways share: folders, the portal, the no-op, and how many workers they have."""
 
-    def __init__(self, root, binary, workers, sockets):
+    def __init__(self, root, binary, workers, sockets, examples):
         self.root = root
+        self.examples = examples
         self.binary = binary
         self.workers = workers
         self.sockets = sockets  # a folder with a short name: socket paths hold 107 bytes
@@ -40,7 +41,7 @@ class Bench:
             "portal", "portal.conf", self.portal_port, count=portal_count, page=PAGE
         )
         self.portal = Counted(self.portal.process, portal_count)
-        self.noop = self._nginx("noop", "noop.conf", self.noop_port, count=noop_count)
+        self.noop = self._nginx("noop", "noop.conf", self.noop_port, count=noop_count, fields="")
         self.noop = Counted(self.noop.process, noop_count)
 
     def nginx(self, logs, name=None):
@@ -50,12 +51,12 @@ class Bench:
     def nginx_auth(self, logs, name=None):
         """nginx with auth_request."""
         name = name or f"nginx-auth-{logs}"
-        return self._nginx(name, "nginx-auth.conf", access_log=nginx_log(logs), asks_noop=True)
+        return self._nginx(name, "nginx-auth.conf", access_log=nginx_log(logs), asked=self.noop)
 
     def haproxy(self, logs):
         """HAProxy, plain."""
         log = "no log" if logs == "none" else "log global\n    option httplog"
-        folder, port = self._folder(f"haproxy-{logs}"), free_ports(1)[0]
+        folder, port = self.folder(f"haproxy-{logs}"), free_ports(1)[0]
         file = self._render("haproxy.cfg", folder, port=port, log=log)
         command = ["haproxy", "-db", "-f", str(file)]
         return self._started(f"haproxy-{logs}", command, folder, port)
@@ -63,8 +64,12 @@ class Bench:
     def caddy(self, logs):
         """Caddy with forward_auth."""
         log = "" if logs == "none" else "log {\n\t\toutput file access.log {\n\t\t\troll_disabled\n\t\t}\n\t}"
-        folder, port = self._folder(f"caddy-{logs}"), free_ports(1)[0]
+        folder, port = self.folder(f"caddy-{logs}"), free_ports(1)[0]
         file = self._render("Caddyfile", folder, port=port, log=log)
+        return self.run_caddy(folder, file, port, self.noop)
+
+    def run_caddy(self, folder, file, port, asked):
+        """Caddy with a configuration that is there."""
         command = ["caddy", "run", "--adapter", "caddyfile", "--config", str(file)]
         environment = {
             "GOMAXPROCS": str(self.workers),
@@ -72,7 +77,11 @@ class Bench:
             "XDG_DATA_HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder),
         }
-        return self._started(f"caddy-{logs}", command, folder, port, True, environment)
+        return self._started(folder.name, command, folder, port, asked, environment)
+
+    def noop_with(self, name, port, count, fields):
+        """The authorization service that allows everything, with fields in its answer."""
+        return self._nginx(name, "noop.conf", port, count=count, fields=fields, noop=port)
 
     def portcullis(
         self, name, policies, logs="each", reuse_after_body="false", portal=None, data=None
@@ -82,18 +91,22 @@ class Bench:
         decisions = "refused" if logs == "none" else "all"
         return Portcullis(self, name, policies, decisions, reuse_after_body, portal, data)
 
-    def _nginx(self, name, template, port=None, asks_noop=False, **values):
-        folder, port = self._folder(name), port or free_ports(1)[0]
+    def _nginx(self, name, template, port=None, asked=None, **values):
+        folder, port = self.folder(name), port or free_ports(1)[0]
         file = self._render(template, folder, port=port, **values)
-        command = ["nginx", "-p", f"{folder}/", "-e", "errors.log", "-c", str(file)]
-        return self._started(name, command, folder, port, asks_noop)
+        return self.run_nginx(folder, file, port, asked)
 
-    def _started(self, name, command, folder, port, asks_noop=False, environment=None):
+    def run_nginx(self, folder, file, port, asked=None):
+        """nginx with a configuration that is there."""
+        command = ["nginx", "-p", f"{folder}/", "-e", "errors.log", "-c", str(file)]
+        return self._started(folder.name, command, folder, port, asked)
+
+    def _started(self, name, command, folder, port, asked=None, environment=None):
         process = Process(name, command, folder, environment)
         wait_until_open(process, port)
-        return Gateway(name, process, port, asks_noop)
+        return Gateway(name, process, port, asked)
 
-    def _folder(self, name):
+    def folder(self, name):
         folder = self.root / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -113,16 +126,17 @@ class Bench:
 class Portcullis:
     """A gateway of ours: its folder stays, its process can be started again."""
 
-    asks_noop = False
+    asked = None
 
     def __init__(self, bench, name, policies, decisions, reuse_after_body, portal, data):
         self.bench = bench
         self.name = name
         self.logs = decisions == "all"
-        self.folder = bench._folder(name)
+        self.folder = bench.folder(name)
         self.port, self.admin = free_ports(2)
         self.socket = bench.sockets / name
         self.process = None
+        self.environment = {}
         self.settings = bench._render(
             "portcullis.toml",
             self.folder,
@@ -141,7 +155,7 @@ class Portcullis:
         """Starts it; milliseconds from before it was begun until it had answered a request."""
         command = [str(self.bench.binary), "serve", "--config", str(self.settings)]
         began = time.monotonic()
-        self.process = Process(self.name, command, self.folder)
+        self.process = Process(self.name, command, self.folder, self.environment)
         request = f"GET /tickets HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/html\r\n\r\n"
         answer = first_answer(self.process, self.port, request.encode())
         took = time.monotonic() - began

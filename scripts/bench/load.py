@@ -16,18 +16,18 @@ CONNECTIONS = 64
 LOGS_WITHIN = 0.5
 
 
-def command(port, path, headers, seconds, connections=CONNECTIONS, method="GET"):
-    """The command line of wrk."""
+def command(port, path, headers, seconds, connections=CONNECTIONS, method="GET", pause_ms=0):
+    """The command line of wrk; each connection pauses after an answer."""
     line = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(SCRIPT)]
     for name, value in headers.items():
         line += ["-H", f"{name}: {value}"]
-    return [*line, f"http://127.0.0.1:{port}{path}", "--", method]
+    return [*line, f"http://127.0.0.1:{port}{path}", "--", method, str(pause_ms)]
 
 
-def wrk(port, path, headers, seconds, connections=CONNECTIONS, method="GET"):
+def wrk(port, path, headers, seconds, connections=CONNECTIONS, method="GET", pause_ms=0):
     """Runs wrk; refused or broken requests are a failure, not a figure."""
     run = subprocess.Popen(
-        command(port, path, headers, seconds, connections, method),
+        command(port, path, headers, seconds, connections, method, pause_ms),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -69,14 +69,14 @@ class Counted:
         return int(re.search(r"\n +\d+ +\d+ +(\d+)", text).group(1))
 
 
-def measure(gateway, portal, noop, path, headers, seconds, method="GET"):
+def measure(gateway, portal, path, headers, seconds, method="GET"):
     """One turn of a gateway: figures of wrk, and processor time per request of each process."""
     wrk(gateway.port, path, headers, 1, method=method)  # code paths warm, connections to the portal made
     time.sleep(LOGS_WITHIN)
     gateway.process.forget_logs()
-    asked = noop if gateway.asks_noop else None
+    asked = gateway.asked
     arrived, checked = portal.requests(), asked and asked.requests()
-    before = (gateway.process.processor_seconds(), noop.process.processor_seconds())
+    before = (gateway.process.processor_seconds(), asked and asked.process.processor_seconds())
     others = portal.process.processor_seconds()
     machine, began = machine_busy_seconds(), time.monotonic()
 
@@ -84,11 +84,11 @@ def measure(gateway, portal, noop, path, headers, seconds, method="GET"):
 
     took, machine = time.monotonic() - began, machine_busy_seconds() - machine
     own = gateway.process.processor_seconds() - before[0]
-    second = noop.process.processor_seconds() - before[1] if asked else 0.0
+    second = asked.process.processor_seconds() - before[1] if asked else 0.0
     others = portal.process.processor_seconds() - others
     require_all(told["requests"], portal.requests() - arrived, "the portal", gateway)
-    if asked:
-        require_all(told["requests"], asked.requests() - checked, "the no-op", gateway)
+    if checked is not None:
+        require_all(told["requests"], asked.requests() - checked, "the server that is asked", gateway)
     time.sleep(LOGS_WITHIN)
     lines = gateway.process.logged_lines()
     if gateway.logs:

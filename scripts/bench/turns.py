@@ -31,7 +31,7 @@ def gateways(bench, policies, seed, rounds, seconds):
         first = number * 5 % len(turns)
         for row, gateway in turns[first:] + turns[:first]:
             method = "POST" if row["logs"] == POST else "GET"
-            told = measure(gateway, bench.portal, bench.noop, PATH, headers, seconds, method)
+            told = measure(gateway, bench.portal, PATH, headers, seconds, method)
             row["runs"].append(told)
             say(
                 f"round {number + 1}/{rounds}: {row['name']}, {row['logs']}: "

@@ -1,5 +1,10 @@
--- Sends GET, or with the argument `POST` a form of 80 bytes.
+-- Sends GET, or with the argument `POST` a form of 80 bytes. The second argument is how many
+-- milliseconds a connection pauses before each request.
 function init(args)
+  local pause = tonumber(args[2]) or 0
+  if pause > 0 then
+    function delay() return pause end
+  end
   if args[1] == "POST" then
     wrk.method = "POST"
     wrk.body = "text=" .. ("x"):rep(75)
