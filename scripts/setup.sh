@@ -62,8 +62,8 @@ for_real() {
   need "test -f /usr/share/tomcat10/skel/conf/web.xml" tomcat10-user
   need "test -f /usr/share/tomcat10/bin/bootstrap.jar" tomcat10-common
   need "test -f /usr/share/tomcat10-examples/examples/index.html" tomcat10-examples
-  # The programs of docs/identity.md. nginx and msmtp are there because WordPress needs some web server
-  # and Request Tracker some mailer; neither is started.
+  # The programs of docs/identity.md. WordPress needs some web server, for which apt may install Apache
+  # beside nginx, and Request Tracker some mailer; none of them is started.
   need "/usr/bin/python3 -c 'import jwt.algorithms, cryptography'" python3-jwt python3-cryptography
   need "test -f /usr/share/wordpress/wp-load.php" wordpress nginx-light
   need "php -m | grep -qix mysqli" php-mysql
