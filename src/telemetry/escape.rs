@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 
-/// The line with deceptive characters as `\uXXXX`, which JSON reads as the same characters.
+/// The line with deceptive characters as `\u` and four hexadecimal digits, which JSON reads as the
+/// same characters.
 pub(super) fn deceptive(line: &[u8]) -> Cow<'_, [u8]> {
     if line.is_ascii() && !line.contains(&0x7f) {
         return line.into();
@@ -58,7 +59,7 @@ pub const fn is_deceptive(c: char) -> bool {
     )
 }
 
-/// A character as JSON escapes it: `\uXXXX`, or two of them beyond U+FFFF.
+/// A character as JSON escapes it: `\u` and four hexadecimal digits, or two of them beyond U+FFFF.
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped(pub char);
 
