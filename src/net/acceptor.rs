@@ -58,10 +58,12 @@ impl<S: Serve> Acceptor<S> {
                 "cannot set socket options; connections of clients that are gone stay open longer"
             );
         }
+        let _accepting = self.connections.accepting();
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                biased;
                 () = self.stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -75,9 +77,6 @@ impl<S: Serve> Acceptor<S> {
                 continue;
             }
             let Some(guard) = self.connections.try_open() else {
-                if self.stop.is_cancelled() {
-                    return;
-                }
                 tracing::warn!(client.address = %peer.ip(), "connection refused: too many are open");
                 continue;
             };

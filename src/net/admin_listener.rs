@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use super::connection_state::ConnectionState;
 use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
-use super::drive::drive;
+use super::drive::{drive, say_close};
 use super::http::http1;
 use super::timed_stream::{Protocol, TimedStream};
 use super::tls::ServerTls;
@@ -119,6 +119,7 @@ pub(super) async fn accept<L>(
 ) where
     L: Listener,
 {
+    let _accepting = connections.accepting();
     loop {
         let next = async {
             let permit = connections.permit().await?;
@@ -126,11 +127,12 @@ pub(super) async fn accept<L>(
             Some((permit, stream, peer))
         };
         let next = tokio::select! {
-            next = next => next,
+            biased;
             () = stop.cancelled() => return,
+            next = next => next,
         };
         let Some((permit, stream, peer)) = next else { return };
-        let Some(guard) = connections.open(permit) else { return };
+        let guard = connections.open(permit);
         let router = router.clone().layer(Extension(Peer(address(&peer))));
         tokio::spawn(serve_with(tls.clone(), stream, router, limits, guard));
     }
@@ -151,7 +153,7 @@ async fn serve_with<S>(
     let handshake = tokio::time::timeout(limits.header_timeout, tls.accept(stream));
     let stream = tokio::select! {
         handshake = handshake => handshake,
-        () = guard.shutdown() => return,
+        () = guard.shutdown_without_request() => return,
     };
     match stream {
         Ok(Ok(stream)) => serve(stream, router, limits, guard).await,
@@ -173,6 +175,7 @@ where
         let response = tokio::time::timeout(REQUEST_TIMEOUT, router.clone().oneshot(request));
         async move {
             let Ok(response) = response.await?;
+            let response = say_close(response, &active);
             // The request is active until the body has been sent.
             Ok::<_, Elapsed>(response.map(|body| {
                 body.map_frame(move |frame| {

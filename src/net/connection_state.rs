@@ -31,6 +31,7 @@ struct Inner {
     /// Whether the last request has a body.
     has_body: AtomicBool,
     tunnel: AtomicBool,
+    shutting_down: AtomicBool,
     closing: AtomicBool,
     /// How often something was read.
     reads: AtomicU64,
@@ -128,6 +129,16 @@ impl ConnectionState {
     /// Whether the connection has switched to another protocol.
     pub(super) fn is_tunnel(&self) -> bool {
         self.0.tunnel.load(Ordering::Relaxed)
+    }
+
+    /// Shutdown has begun: the next response is the last one.
+    pub(super) fn begin_shutdown(&self) {
+        self.0.shutting_down.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether shutdown has begun.
+    pub(super) fn is_shutting_down(&self) -> bool {
+        self.0.shutting_down.load(Ordering::Relaxed)
     }
 
     /// Everything has been sent and the connection is being closed. Returns whether the client may

@@ -6,11 +6,16 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// How long a connection without a request stays open after shutdown has begun. Its client may have
+/// sent a request that has not arrived yet; closing at once would lose it.
+pub(super) const LAST_REQUEST: Duration = Duration::from_millis(250);
 
 /// Counts open connections, and asks them to finish at shutdown.
 #[derive(Debug, Clone)]
@@ -22,6 +27,8 @@ pub struct ConnectionTracker {
 /// What the connections of all listeners share.
 #[derive(Debug, Default)]
 struct Shared {
+    /// The listeners that accept connections.
+    accepting: TaskTracker,
     open: TaskTracker,
     shutdown: CancellationToken,
     /// Set just before `shutdown` is cancelled. [`CancellationToken::is_cancelled`] takes a lock,
@@ -60,11 +67,18 @@ impl ConnectionTracker {
         Self { permits: permits(limit), shared: Arc::clone(&self.shared) }
     }
 
-    /// Counts a connection, unless the limit is reached or shutdown has begun.
+    /// A token for a listener, until it accepts no more connections. Shutdown waits for it, so that
+    /// each connection that was accepted is served.
+    #[must_use]
+    pub fn accepting(&self) -> TaskTrackerToken {
+        self.shared.accepting.token()
+    }
+
+    /// Counts a connection, unless the limit is reached.
     #[must_use]
     pub fn try_open(&self) -> Option<ConnectionGuard> {
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
-        self.open(ConnectionPermit { _permit: permit })
+        Some(self.open(ConnectionPermit { _permit: permit }))
     }
 
     /// Waits until there are fewer connections than the limit. Use the permit for the next one.
@@ -74,21 +88,21 @@ impl ConnectionTracker {
         Some(ConnectionPermit { _permit: permit })
     }
 
-    /// Counts a connection, unless shutdown has begun.
+    /// Counts a connection.
     #[must_use]
-    pub fn open(&self, permit: ConnectionPermit) -> Option<ConnectionGuard> {
-        let guard = ConnectionGuard(Arc::new(Tracked {
+    pub fn open(&self, permit: ConnectionPermit) -> ConnectionGuard {
+        ConnectionGuard(Arc::new(Tracked {
             shared: Arc::clone(&self.shared),
             _permit: permit,
             _open: self.shared.open.token(),
-        }));
-        (!guard.is_shutting_down()).then_some(guard)
+        }))
     }
 
-    /// Asks every connection to finish and accepts no new ones. Returns how many are open.
+    /// Asks every connection to finish. Returns how many are open.
     pub fn begin_shutdown(&self) -> usize {
         self.shared.shutting_down.store(true, Ordering::Release);
         self.shared.shutdown.cancel();
+        self.shared.accepting.close();
         self.shared.open.close();
         self.count()
     }
@@ -99,8 +113,9 @@ impl ConnectionTracker {
         self.shared.open.len()
     }
 
-    /// Waits until shutdown has begun and no connection is open.
+    /// Waits until shutdown has begun, no listener accepts connections, and none is open.
     pub async fn closed(&self) {
+        self.shared.accepting.wait().await;
         self.shared.open.wait().await;
     }
 }
@@ -115,6 +130,13 @@ impl ConnectionGuard {
     /// Waits until shutdown begins.
     pub fn shutdown(&self) -> WaitForCancellationFuture<'_> {
         self.0.shared.shutdown.cancelled()
+    }
+
+    /// Waits until shutdown has begun and a client that has sent no request yet has had
+    /// [`LAST_REQUEST`] to do so.
+    pub async fn shutdown_without_request(&self) {
+        self.shutdown().await;
+        tokio::time::sleep(LAST_REQUEST).await;
     }
 
     /// Whether shutdown has begun. This is one atomic load.
@@ -140,7 +162,7 @@ mod tests {
         let admin = gateway.with_limit(1);
         let (first, second) = (gateway.try_open().unwrap(), gateway.try_open().unwrap());
         assert!(gateway.try_open().is_none(), "the limit is two");
-        let operator = admin.open(admin.permit().now_or_never().flatten().unwrap()).unwrap();
+        let operator = admin.open(admin.permit().now_or_never().flatten().unwrap());
         assert!(admin.permit().now_or_never().is_none(), "the limit is one");
         assert_eq!(gateway.count(), 3);
         let tunnel = first.clone();
@@ -165,12 +187,35 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert_eq!(gateway.begin_shutdown(), 2);
-        assert!(gateway.try_open().is_none(), "no connection is taken after shutdown has begun");
-        assert!(admin.open(admin.permit().await.unwrap()).is_none());
         assert!(gateway.closed().now_or_never().is_none(), "the first is still open");
         drop(first);
         gateway.closed().await;
         serving.await.unwrap();
         assert_eq!(admin.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn shutdown_waits_for_connections_accepted_before_it() {
+        let gateway = ConnectionTracker::new(2);
+        let accepting = gateway.accepting();
+        gateway.begin_shutdown();
+        assert!(gateway.closed().now_or_never().is_none(), "a listener may have accepted one");
+        let accepted = gateway.try_open().unwrap();
+        assert!(accepted.is_shutting_down());
+        drop(accepting);
+        assert!(gateway.closed().now_or_never().is_none(), "the connection is open");
+        drop(accepted);
+        gateway.closed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn client_without_a_request_has_time_for_one() {
+        let gateway = ConnectionTracker::new(1);
+        let guard = gateway.try_open().unwrap();
+        assert!(guard.shutdown_without_request().now_or_never().is_none());
+        gateway.begin_shutdown();
+        let start = tokio::time::Instant::now();
+        guard.shutdown_without_request().await;
+        assert!(start.elapsed() >= LAST_REQUEST);
     }
 }

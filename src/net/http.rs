@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 
 use super::connection_state::ConnectionState;
 use super::connection_tracker::ConnectionGuard;
-use super::drive::drive;
+use super::drive::{drive, say_close};
 use super::http2_idle::Http2IdleTimer;
 use super::request_head::{fits, too_large};
 use super::response_body::TrackedBody;
@@ -101,7 +101,7 @@ impl HttpServer {
         let mut start = [0; 3];
         let peeked = tokio::select! {
             peeked = tokio::time::timeout(self.limits.idle_timeout, stream.peek(&mut start)) => peeked,
-            () = guard.shutdown() => return,
+            () = guard.shutdown_without_request() => return,
         };
         let protocol = match peeked {
             // No method begins with `PRI`. A client that sends the HTTP/2 preface in smaller pieces
@@ -125,7 +125,7 @@ impl HttpServer {
         let handshake = tokio::time::timeout(self.limits.header_timeout, tls.accept(stream));
         let stream = tokio::select! {
             handshake = handshake => handshake,
-            () = guard.shutdown() => return,
+            () = guard.shutdown_without_request() => return,
         };
         let stream = match stream {
             Ok(Ok(stream)) => stream,
@@ -210,6 +210,10 @@ impl HttpServer {
                     active.becomes_tunnel();
                 }
                 let trailers = trailers.announced(response.headers());
+                let response = match protocol {
+                    Protocol::Http1 => say_close(response, &active),
+                    Protocol::Http2 => response,
+                };
                 Ok::<_, Infallible>(response.map(|body| match protocol {
                     Protocol::Http1 => TrackedBody::http1(body, active, trailers),
                     Protocol::Http2 => TrackedBody::http2(body, active),
