@@ -126,6 +126,10 @@ check: ## Check the shipped settings and policy with the program itself
 	@echo "==> shipped configuration"
 	@cargo run --locked --quiet -- check --config $(CONFIG)
 
+.PHONY: soak
+soak: setup-build ## Restart the gateway ten times under load, and print the longest wait
+	@cargo test --locked --test it soak_ -- --ignored --nocapture
+
 .PHONY: fuzz
 fuzz: setup-build ## Run each fuzz target for a while (SECONDS=, 60 by default; TARGETS=)
 	@scripts/fuzz.sh $(or $(SECONDS),60) $(TARGETS)

@@ -15,6 +15,7 @@ mod open_files;
 mod policy_watch;
 mod portal_probe;
 pub(crate) mod records;
+mod reload;
 pub(crate) mod rotation;
 mod sockets;
 mod state;
@@ -31,11 +32,13 @@ use tokio::time::Instant;
 
 pub use self::error::StartError;
 pub use self::key_file::former_key_file;
+pub use self::reload::SettingsSource;
 pub use self::sockets::Sockets;
 
 use self::background::{Background, Work};
 use self::certificate_watch::CertificateWatch;
 use self::policy_watch::{PolicySource, PolicyWatch, Stamp};
+use self::reload::Reload;
 use self::state::State;
 use crate::admin::{self, Access, AdminState};
 use crate::audit::AuditLog;
@@ -57,6 +60,7 @@ use crate::portal_pages::router::Pages;
 use crate::portal_pages::{Appearance, AppearanceProblem, PagePreviews};
 use crate::proxy::upstream::Upstreams;
 use crate::proxy::{Gateway, Responder};
+use crate::service_manager::Notifier;
 use crate::tasks::{TaskEnded, Tasks};
 use crate::telemetry;
 use portcullis_policy::Policy;
@@ -86,11 +90,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens every part of a gateway.
+    /// Opens every part of a gateway. On SIGHUP, the settings are read again where they come from, if
+    /// that is known; `notifier` reports each step to the service manager.
     ///
     /// # Errors
     /// The first part that cannot be opened.
-    pub fn assemble(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
+    pub fn assemble(
+        settings: &Settings,
+        sockets: Sockets,
+        (source_of_settings, notifier): (Option<SettingsSource>, Notifier),
+    ) -> Result<Self, StartError> {
         #[cfg(target_os = "linux")]
         open_files::raise_limit(settings);
         let loaded = Stamp::of(&settings.policy.directory);
@@ -163,6 +172,7 @@ impl Server {
             shutdown_grace: settings.server.shutdown_grace,
             connections,
             tasks: tasks.clone(),
+            notifier: notifier.clone(),
         };
         let policy = PolicyWatch::new(source, loaded);
         let decided = Arc::clone(&decisions);
@@ -182,6 +192,7 @@ impl Server {
             pages,
             policy,
             certificates,
+            reload: Reload::new(source_of_settings, Arc::clone(&decisions), notifier.clone()),
             upstreams,
             portal: portal.collect(),
             connect_timeout: settings.upstream.connect_timeout,

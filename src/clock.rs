@@ -1,5 +1,7 @@
 //! The only module that reads the time. Everything else takes `now` as an argument.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 /// The current time. To be read once per request, command or sweep.
@@ -7,4 +9,12 @@ use jiff::Timestamp;
 #[expect(clippy::disallowed_methods, reason = "the only place that may call it")]
 pub fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// The time since the system was started, by the clock that the service manager uses
+/// (`CLOCK_MONOTONIC`).
+#[must_use]
+pub fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(time).unwrap_or_default()
 }

@@ -27,6 +27,7 @@ use crate::directory::{
     Actor, Change, Directory, DirectoryError, GroupId, OrganizationId, PageRequest,
 };
 use crate::net::BindError;
+use crate::service_manager::{Notifier, PassedSockets};
 use crate::telemetry::{self, Log};
 use crate::web::paths;
 
@@ -216,7 +217,7 @@ fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListene
     let gateway = sockets.gateway_port();
     let settings = settings(data, &policies, portal.local_addr()?, gateway)?;
     let log = telemetry::start(&settings.telemetry.log)?;
-    let server = Server::assemble(&settings, sockets)?;
+    let server = Server::assemble(&settings, sockets, (None, Notifier::default()))?;
     let base = settings.server.public_url.as_str().to_owned();
     let (organizations, users, staff) = server.prepare(|directory| async move {
         let directory = &directory;
@@ -252,7 +253,8 @@ fn bind(port: u16, admin_port: u16) -> Result<Sockets, BindError> {
     let mut tries = if port == 0 { TRIES } else { 1 };
     loop {
         tries -= 1;
-        let mut sockets = Sockets::bind((&[four], PORT), (admin, ADMIN_PORT), BACKLOG)?;
+        let passed = PassedSockets::default();
+        let mut sockets = Sockets::bind(passed, (&[four], PORT), (admin, ADMIN_PORT), BACKLOG)?;
         let six = SocketAddr::from((Ipv6Addr::LOCALHOST, sockets.gateway_port()));
         match sockets.add(six, PORT) {
             Ok(()) => return Ok(sockets),

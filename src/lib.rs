@@ -13,6 +13,7 @@
 //! | [`clock`], [`random`] | the only sources of time and randomness |
 //! | [`tasks`] | supervision of long-running tasks |
 //! | [`telemetry`] | the log |
+//! | [`service_manager`] | sockets that systemd passes, and what it is notified of |
 //! | [`email`] | email addresses |
 //! | [`spreadsheet`] | CSV files as spreadsheets write them |
 //! | [`credential`] | passwords, codes, tokens, secure links, lockout, the secret key |
@@ -83,6 +84,7 @@ mod net;
 mod portal_pages;
 mod proxy;
 mod random;
+mod service_manager;
 mod session;
 mod spreadsheet;
 mod tasks;

@@ -13,6 +13,7 @@
 //! | `acceptor` | accepts connections for the gateway |
 //! | `redirect_listener` | redirects to https |
 //! | `workers` | which thread serves the next connection |
+//! | `watchdog` | reports to the service manager that all of them do |
 //! | `connection_tracker` | limits open connections; shutdown waits for them |
 //! | `certificate_files`, `certificate_resolver` | which certificate a client gets |
 //! | `tls`, `http` | TLS, protocol detection, hyper |
@@ -50,6 +51,7 @@ mod stream_timeout;
 mod timed_stream;
 mod tls;
 mod trailers;
+mod watchdog;
 mod workers;
 
 pub use self::admin_listener::AdminListener;

@@ -12,6 +12,7 @@ pub mod escape;
 pub mod events;
 mod lines;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd as _;
@@ -22,10 +23,10 @@ use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use tracing::Metadata;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, reload};
 
 pub use self::lines::Lines;
 
@@ -46,6 +47,9 @@ pub enum LogError {
     /// A part of the filter has no level. `tracing` would take a mistyped level for a module.
     #[error("`{0}` is not a level, and not a module with one (e.g. `hyper=error`)")]
     Level(String),
+    /// The log has ended.
+    #[error(transparent)]
+    Reload(#[from] reload::Error),
     /// The writer's thread cannot be started.
     #[error("cannot start the log's thread: {0}")]
     Thread(io::Error),
@@ -54,7 +58,14 @@ pub enum LogError {
 /// The running log. Dropping it writes the queue, for at most a second.
 #[derive(Debug)]
 #[must_use = "keep it until the end, or the last lines are lost"]
-pub struct Log(SyncSender<Message>);
+pub struct Log {
+    queue: SyncSender<Message>,
+    filter: LogFilter,
+}
+
+/// The filter of the running log. Clones share it.
+#[derive(Clone)]
+pub struct LogFilter(Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
 
 enum Message {
     Line {
@@ -97,18 +108,21 @@ pub fn start(filter: &str) -> Result<Log, LogError> {
         .name("log".to_owned())
         .spawn(move || write(&messages, io::stderr(), &counted))
         .map_err(LogError::Thread)?;
-    let log = Log(queue.clone());
-    let writer = QueueWriter { queue, counts, refused: false };
+    let writer = QueueWriter { queue: queue.clone(), counts, refused: false };
     let events = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .log_internal_errors(false)
         .with_ansi(AutoStream::choice(&io::stderr()) != ColorChoice::Never)
         .with_writer(writer);
     // This fails when there is a subscriber already: tests in one process share one.
-    let started = if io::stderr().is_terminal() {
-        events.with_target(false).compact().finish().try_init()
+    let (started, filter) = if io::stderr().is_terminal() {
+        let events = events.with_target(false).compact().with_filter_reloading();
+        let filter = events.reload_handle();
+        (events.finish().try_init(), LogFilter(Arc::new(move |new| filter.reload(new))))
     } else {
-        events.json().flatten_event(true).finish().try_init()
+        let events = events.json().flatten_event(true).with_filter_reloading();
+        let filter = events.reload_handle();
+        (events.finish().try_init(), LogFilter(Arc::new(move |new| filter.reload(new))))
     };
     if started.is_ok() {
         // The default hook writes to standard error itself and may block.
@@ -118,7 +132,7 @@ pub fn start(filter: &str) -> Result<Log, LogError> {
             tracing::error!(place, "panicked: {message}");
         }));
     }
-    Ok(log)
+    Ok(Log { queue, filter })
 }
 
 /// Parses a filter.
@@ -227,10 +241,34 @@ impl Write for QueueWriter {
     }
 }
 
+impl Log {
+    /// Its filter.
+    #[must_use]
+    pub fn filter(&self) -> LogFilter {
+        self.filter.clone()
+    }
+}
+
+impl LogFilter {
+    /// Logs events that pass this filter from now on.
+    ///
+    /// # Errors
+    /// When it is invalid, or the log has ended.
+    pub fn set(&self, filter: &str) -> Result<(), LogError> {
+        Ok((self.0)(parse(filter)?)?)
+    }
+}
+
+impl fmt::Debug for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LogFilter(…)")
+    }
+}
+
 impl Drop for Log {
     fn drop(&mut self) {
         let (done, written) = channel();
-        if self.0.try_send(Message::Flush(done)).is_ok() {
+        if self.queue.try_send(Message::Flush(done)).is_ok() {
             let _ = written.recv_timeout(FLUSH_TIMEOUT);
         }
     }

@@ -16,6 +16,7 @@ use super::audit;
 use super::certificate_watch::CertificateWatch;
 use super::policy_watch::PolicyWatch;
 use super::portal_probe;
+use super::reload::Reload;
 use super::state::State;
 use super::token_reports;
 use crate::audit::AuditLog;
@@ -53,6 +54,7 @@ pub(super) struct Work {
     pub(super) pages: Pages,
     pub(super) policy: PolicyWatch,
     pub(super) certificates: CertificateWatch,
+    pub(super) reload: Reload,
     pub(super) upstreams: Arc<Upstreams>,
     /// The portal's servers, `host:port`.
     pub(super) portal: Vec<String>,
@@ -93,13 +95,15 @@ impl Background {
             pages,
             policy,
             certificates,
+            mut reload,
             upstreams,
             portal,
             connect_timeout,
         } = work;
         stop_on_signals(tasks)?;
-        policy.start(tasks)?;
-        certificates.start(tasks)?;
+        policy.start(reload.requests(), tasks);
+        certificates.start(reload.requests(), tasks);
+        reload.start(tasks)?;
         let feed = state.feed.clone();
         tasks.spawn("change feed", async move { feed.ended().await });
         tasks.spawn("audit log", audit::maintain(audit.clone(), retention));

@@ -5,14 +5,13 @@
 //!
 //! Changes are found as those of the policy ([`super::policy_watch`]).
 
-use std::io;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::file_stamp::FileStamp;
+use super::reload::Requests;
 use crate::admin::Certificates;
 use crate::config::Tls;
 use crate::net::ServerTls;
@@ -49,8 +48,7 @@ fn stamp(files: &Tls) -> Stamp {
 }
 
 impl CertificateWatch {
-    /// Watches the certificates of these listeners, `noted` is told what
-    /// becomes of changes.
+    /// Watches the certificates of these listeners. What becomes of changes is noted in `noted`.
     pub(super) fn new<'a>(
         listeners: impl IntoIterator<Item = &'a ServerTls>,
         noted: Certificates,
@@ -65,27 +63,22 @@ impl CertificateWatch {
         Self { watched: watched.collect(), noted }
     }
 
-    /// Watches until stopped.
-    ///
-    /// # Errors
-    /// When the signal handler cannot be installed.
-    pub(super) fn start(self, tasks: &Tasks) -> io::Result<()> {
-        let hangup = signal(SignalKind::hangup())?;
-        tasks.spawn("certificate watch", self.run(hangup, tasks.stop().clone()));
-        Ok(())
+    /// Watches until stopped, and reads the files on request.
+    pub(super) fn start(self, requests: Requests, tasks: &Tasks) {
+        tasks.spawn("certificate watch", self.run(requests, tasks.stop().clone()));
     }
 
-    async fn run(self, mut hangup: Signal, stop: CancellationToken) {
+    async fn run(self, mut requests: Requests, stop: CancellationToken) {
         let Self { mut watched, noted } = self;
         let mut looks = tokio::time::interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let requested = tokio::select! {
+            let request = tokio::select! {
                 () = stop.cancelled() => return,
-                _ = hangup.recv() => true,
-                _ = looks.tick() => false,
+                Some(request) = requests.recv() => Some(request),
+                _ = looks.tick() => None,
             };
-            let noted = noted.clone();
+            let (noted, requested) = (noted.clone(), request.is_some());
             // A disk may be slow.
             let looked = tokio::task::spawn_blocking(move || {
                 for certificate in &mut watched {
@@ -97,6 +90,7 @@ impl CertificateWatch {
                 Ok(watched) => watched,
                 Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
             };
+            drop(request);
         }
     }
 }

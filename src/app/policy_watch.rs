@@ -7,17 +7,16 @@
 //! the last load. A notification from the system would be about the folder that was there at the
 //! start, and stop without notice when that is replaced or a link to it is switched.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file_stamp::FileStamp;
+use super::reload::Requests;
 use crate::clock;
 use crate::config::Settings;
 use crate::directory::{Actor, Change, Directory};
 use crate::tasks::{Tasks, caught};
 use portcullis_policy::{Policy, PolicyFiles, PolicyProblems, Portal};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
@@ -133,37 +132,33 @@ impl PolicyWatch {
         Self { source, loaded }
     }
 
-    /// Reloads on SIGHUP and when the files change, until stopped.
-    ///
-    /// # Errors
-    /// When the signal handler cannot be installed.
-    pub(super) fn start(self, tasks: &Tasks) -> io::Result<()> {
-        let hangup = signal(SignalKind::hangup())?;
-        tasks.spawn("policy watch", self.run(hangup, tasks.stop().clone()));
-        Ok(())
+    /// Reloads on request and when the files change, until stopped.
+    pub(super) fn start(self, requests: Requests, tasks: &Tasks) {
+        tasks.spawn("policy watch", self.run(requests, tasks.stop().clone()));
     }
 
     /// Files that could not be read are tried again until they can be.
-    async fn run(self, mut hangup: Signal, stop: CancellationToken) {
+    async fn run(self, mut requests: Requests, stop: CancellationToken) {
         let Self { source, mut loaded } = self;
         let mut looks = tokio::time::interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = loaded.clone();
         let mut retry: Option<Retry> = None;
         loop {
-            let requested = tokio::select! {
+            let request = tokio::select! {
                 () = stop.cancelled() => return,
-                _ = hangup.recv() => true,
-                _ = looks.tick() => false,
+                Some(request) = requests.recv() => Some(request),
+                _ = looks.tick() => None,
             };
             let now = source.blocking(Stamp::of).await;
             let settled = std::mem::replace(&mut last, now.clone()) == now;
             let retries = retry.as_ref().is_some_and(|retry| retry.at <= Instant::now());
-            if requested || retries || (settled && now != loaded) {
+            if request.is_some() || retries || (settled && now != loaded) {
                 loaded = now;
                 let could_be_read = source.reload_and_log().await;
                 retry = (!could_be_read).then(|| Retry::after(retry));
             }
+            drop(request);
         }
     }
 }

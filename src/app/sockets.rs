@@ -1,17 +1,25 @@
-//! The TCP sockets, bound before anything else is opened.
+//! The TCP sockets, bound before anything else is opened, unless the service manager passes them.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use crate::net::{BindError, bind_tcp};
+use crate::service_manager::{PassedSockets, SocketName};
 
 /// Sockets that are bound. Connections wait until the gateway runs.
 #[derive(Debug)]
 pub struct Sockets {
-    backlog: u16,
+    binding: Binding,
     pub(super) gateway: Vec<TcpListener>,
     pub(super) admin: TcpListener,
     pub(super) grpc: Option<TcpListener>,
     pub(super) redirect: Vec<TcpListener>,
+}
+
+/// What sockets are bound with.
+#[derive(Debug)]
+struct Binding {
+    passed: PassedSockets,
+    backlog: u16,
     /// Every address with its setting, as they are written there.
     bound: Vec<(SocketAddr, &'static str)>,
 }
@@ -26,38 +34,50 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 impl Sockets {
-    /// Binds the addresses for portal traffic and for the admin API, each with the setting that
-    /// names it. Up to `backlog` connections wait on each socket.
+    /// Listens on the addresses for portal traffic and for the admin API, each with the setting that
+    /// names it. Up to `backlog` connections wait on each socket. Sockets that were passed replace
+    /// the addresses.
     ///
     /// # Errors
     /// The first address that cannot be bound.
     pub fn bind(
+        passed: PassedSockets,
         (gateway, setting): (&[SocketAddr], &'static str),
         (admin, admin_setting): (SocketAddr, &'static str),
         backlog: u16,
     ) -> Result<Self, BindError> {
-        let mut bound = Vec::new();
-        let gateway = gateway
-            .iter()
-            .map(|address| bind(&mut bound, *address, setting, backlog))
-            .collect::<Result<_, _>>()?;
-        let admin = bind(&mut bound, admin, admin_setting, backlog)?;
-        Ok(Self { backlog, gateway, admin, grpc: None, redirect: Vec::new(), bound })
+        let mut binding = Binding { passed, backlog, bound: Vec::new() };
+        let gateway = binding.listen(SocketName::Gateway, gateway, setting)?;
+        let admin = match binding.passed.take_named(SocketName::Admin).pop() {
+            Some(passed) => passed,
+            None => binding.bind(admin, admin_setting)?,
+        };
+        Ok(Self { binding, gateway, admin, grpc: None, redirect: Vec::new() })
     }
 
-    /// Binds the addresses where requests are redirected to https.
+    /// Listens on the addresses where requests are redirected to https.
     ///
     /// # Errors
-    /// The first address that cannot be bound.
+    /// The first address that cannot be bound, or a socket that was passed without an address.
     pub fn redirect(
         mut self,
         addresses: &[SocketAddr],
         setting: &'static str,
     ) -> Result<Self, BindError> {
-        for address in addresses {
-            let socket = bind(&mut self.bound, *address, setting, self.backlog)?;
-            self.redirect.push(socket);
-        }
+        self.redirect = self.binding.listen(SocketName::Redirect, addresses, setting)?;
+        Ok(self)
+    }
+
+    /// Listens on the address at which other proxies ask over gRPC.
+    ///
+    /// # Errors
+    /// When it cannot be bound, or a socket was passed without an address.
+    pub fn grpc(
+        mut self,
+        address: Option<SocketAddr>,
+        setting: &'static str,
+    ) -> Result<Self, BindError> {
+        self.grpc = self.binding.listen(SocketName::Grpc, address.as_slice(), setting)?.pop();
         Ok(self)
     }
 
@@ -66,20 +86,7 @@ impl Sockets {
     /// # Errors
     /// When it cannot be bound.
     pub fn add(&mut self, address: SocketAddr, setting: &'static str) -> Result<(), BindError> {
-        self.gateway.push(bind_tcp(address, setting, self.backlog)?);
-        Ok(())
-    }
-
-    /// Binds the address at which other proxies ask over gRPC.
-    ///
-    /// # Errors
-    /// When it cannot be bound.
-    pub fn add_grpc(
-        &mut self,
-        address: SocketAddr,
-        setting: &'static str,
-    ) -> Result<(), BindError> {
-        self.grpc = Some(bind(&mut self.bound, address, setting, self.backlog)?);
+        self.gateway.push(bind_tcp(address, setting, self.binding.backlog)?);
         Ok(())
     }
 
@@ -102,20 +109,36 @@ fn addresses(sockets: &[TcpListener]) -> Vec<SocketAddr> {
     sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
 }
 
-/// Binds an address, and notes it in `bound`. An address in use that is one of those is named.
-fn bind(
-    bound: &mut Vec<(SocketAddr, &'static str)>,
-    address: SocketAddr,
-    setting: &'static str,
-    backlog: u16,
-) -> Result<TcpListener, BindError> {
-    let earlier = bound.iter().find(|(earlier, _)| overlap(*earlier, address));
-    let socket = bind_tcp(address, setting, backlog).map_err(|error| match earlier {
-        Some((earlier, by)) if error.is_in_use() => {
-            BindError::Overlap { address, setting, earlier: *earlier, by }
+impl Binding {
+    /// The sockets with this name that were passed, or new ones on the addresses of the setting.
+    fn listen(
+        &mut self,
+        name: SocketName,
+        addresses: &[SocketAddr],
+        setting: &'static str,
+    ) -> Result<Vec<TcpListener>, BindError> {
+        let passed = self.passed.take_named(name);
+        match (&*passed, addresses) {
+            ([], _) => addresses.iter().map(|address| self.bind(*address, setting)).collect(),
+            ([..], []) => Err(BindError::NotWanted { name, setting }),
+            ([..], [..]) => Ok(passed),
         }
-        _ => error,
-    })?;
-    bound.push((address, setting));
-    Ok(socket)
+    }
+
+    /// Binds an address, and notes it. An address in use that is one of those is named.
+    fn bind(
+        &mut self,
+        address: SocketAddr,
+        setting: &'static str,
+    ) -> Result<TcpListener, BindError> {
+        let earlier = self.bound.iter().find(|(earlier, _)| overlap(*earlier, address));
+        let socket = bind_tcp(address, setting, self.backlog).map_err(|error| match earlier {
+            Some((earlier, by)) if error.is_in_use() => {
+                BindError::Overlap { address, setting, earlier: *earlier, by }
+            }
+            _ => error,
+        })?;
+        self.bound.push((address, setting));
+        Ok(socket)
+    }
 }

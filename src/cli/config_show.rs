@@ -19,7 +19,7 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn run(self, file: Option<&Path>, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Self::Show = self;
-        let items: Vec<Value> = effective(file)?.iter().map(item).collect();
+        let items: Vec<Value> = effective(file)?.1.iter().map(item).collect();
         let list = json!({ "items": items, "next": null });
         console.table(&list, ["KEY", "VALUE", "FROM"], |item| {
             [text(item, "key"), value(item), source(field(item, "source"))]

@@ -1,12 +1,14 @@
 //! `portcullis serve`: runs the gateway until it is stopped.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::app::{Server, Sockets};
+use crate::app::{Server, SettingsSource, Sockets};
 use crate::check::{self, Checked, Expectations};
 use crate::clock;
+use crate::service_manager::{Notifier, PassedSockets};
 use crate::telemetry;
 
 /// Runs the gateway with the settings in `file`, or in the default file, or in the environment. Logs
@@ -15,19 +17,28 @@ use crate::telemetry;
 /// # Errors
 /// When the gateway cannot start, or one of its long-running tasks ended.
 pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
+    // First, as long as there are no other threads.
+    let passed = PassedSockets::take(std::env::var("LISTEN_FDNAMES").ok().as_deref())?;
     let (settings, references) = super::settings::read(file)?;
     let settings = super::settings::valid(settings, &references)?;
-    let _log = telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
-    let mut sockets = Sockets::bind(
+    let log = telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
+    let notifier = Notifier::new(|name| std::env::var_os(name), std::process::id())
+        .context("the environment variable NOTIFY_SOCKET")?;
+    let sockets = Sockets::bind(
+        passed,
         (&settings.server.listen, "server.listen"),
         (settings.admin.listen, "admin.listen"),
         settings.server.backlog,
     )?
-    .redirect(&settings.server.redirect_listen, "server.redirect_listen")?;
-    if let Some(address) = settings.forward_auth.grpc_listen {
-        sockets.add_grpc(address, "forward_auth.grpc_listen")?;
-    }
-    let server = Server::assemble(&settings, sockets)?;
+    .redirect(&settings.server.redirect_listen, "server.redirect_listen")?
+    .grpc(settings.forward_auth.grpc_listen, "forward_auth.grpc_listen")?;
+    let named = file.map(Path::to_owned);
+    let source = SettingsSource {
+        read: Arc::new(move || super::settings::effective(named.as_deref())),
+        started_with: super::settings::effective(file)?.1,
+        log: log.filter(),
+    };
+    let server = Server::assemble(&settings, sockets, (Some(source), notifier))?;
     let snapshot = server.prepare(|directory| async move { directory.snapshot() });
     let expectations = snapshot.check_expectations();
     check::log(&check::warnings(&Checked {

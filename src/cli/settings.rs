@@ -41,10 +41,10 @@ pub(super) fn read(named: Option<&Path>) -> anyhow::Result<(anyhow::Result<Setti
     Ok((explained(named, settings), references))
 }
 
-/// Every key with the value that takes effect.
-pub(super) fn effective(named: Option<&Path>) -> anyhow::Result<Vec<EffectiveSetting>> {
+/// The settings, and every key with the value that takes effect.
+pub(super) fn effective(named: Option<&Path>) -> anyhow::Result<(Settings, Vec<EffectiveSetting>)> {
     let Loaded { settings, effective, .. } = load(named)?;
-    explained(named, settings).map(|_| effective)
+    explained(named, settings).map(|settings| (settings, effective))
 }
 
 fn load(named: Option<&Path>) -> anyhow::Result<Loaded> {

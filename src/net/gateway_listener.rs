@@ -18,7 +18,9 @@ use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
 use super::grpc::{self, GrpcServer};
 use super::http::HttpServer;
 use super::tls::ServerTls;
+use super::watchdog;
 use super::workers::{self, WorkerRuntime, Workers};
+use crate::service_manager::Notifier;
 use crate::tasks::Tasks;
 
 /// The sockets of portal traffic and what is served there.
@@ -44,6 +46,7 @@ pub(super) struct GatewayService {
     /// Workers besides this one.
     workers: Vec<WorkerRuntime>,
     tasks: Tasks,
+    notifier: Notifier,
 }
 
 /// What a connection of portal traffic is served with.
@@ -54,8 +57,14 @@ struct PortalTraffic {
 }
 
 impl GatewayListener {
-    /// A service that shares connections with `workers`, which must have started before it.
-    pub(super) fn into_service(self, workers: Vec<WorkerRuntime>, tasks: Tasks) -> GatewayService {
+    /// A service that shares connections with `workers`, which must have started before it. It
+    /// notifies the service manager that it serves, and as long as all workers make progress.
+    pub(super) fn into_service(
+        self,
+        workers: Vec<WorkerRuntime>,
+        tasks: Tasks,
+        notifier: Notifier,
+    ) -> GatewayService {
         let Self { sockets, tls, http, grpc, connections } = self;
         let stop = tasks.stop();
         let grpc = grpc.map(|(socket, serve)| {
@@ -64,7 +73,7 @@ impl GatewayListener {
         });
         let serve = PortalTraffic { tls, http };
         let acceptor = Arc::new(Acceptor { serve, connections, stop: stop.clone() });
-        GatewayService { sockets, acceptor, grpc, workers, tasks }
+        GatewayService { sockets, acceptor, grpc, workers, tasks, notifier }
     }
 }
 
@@ -84,7 +93,14 @@ impl Service for GatewayService {
         let grpc = self.grpc.take().map(|(socket, acceptor)| {
             self.tasks.spawn("gRPC listener", acceptor.accept(socket, Arc::clone(&workers)))
         });
-        join_all(accepting.chain(grpc).collect::<Vec<_>>()).await;
+        let mut running: Vec<_> = accepting.chain(grpc).collect();
+        if let Some(limit) = self.notifier.watchdog() {
+            let stop = self.tasks.stop().clone().cancelled_owned();
+            let watching = watchdog::run(workers, self.notifier.clone(), limit, stop);
+            running.push(self.tasks.spawn("watchdog", watching));
+        }
+        self.notifier.ready();
+        join_all(running).await;
     }
 
     fn name(&self) -> &str {

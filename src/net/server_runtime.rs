@@ -17,6 +17,7 @@ use super::gateway_listener::GatewayListener;
 use super::health_checks::HealthChecks;
 use super::redirect_listener::RedirectListener;
 use super::workers::Worker;
+use crate::service_manager::Notifier;
 use crate::tasks::Tasks;
 
 /// Everything that serves the network.
@@ -38,20 +39,23 @@ pub struct ServerRuntime {
     pub connections: ConnectionTracker,
     /// Supervision, and what stops the server.
     pub tasks: Tasks,
+    /// Notified when portal traffic is served, and when the server stops.
+    pub notifier: Notifier,
 }
 
 impl ServerRuntime {
     /// Serves until the tasks are stopped, then finishes open connections. Returns the time at which
     /// the rest of the shutdown must be done, too.
     pub fn run(self) -> Instant {
-        let Self { gateway, admin, redirect, health, threads, shutdown_grace, connections, tasks } =
-            self;
+        let Self { gateway, admin, redirect, health, threads, .. } = self;
+        let Self { shutdown_grace, connections, tasks, notifier, .. } = self;
         // Without work stealing, a service with one thread has a single-threaded runtime.
         let conf = ServerConf { work_stealing: false, ..ServerConf::default() };
         let mut server = Server::new_with_opt_and_conf(None, conf);
         let workers: Vec<_> = (1..threads).map(|_| Worker::default()).collect();
         let runtimes = workers.iter().map(Worker::runtime).collect();
-        let gateway = server.add_service(gateway.into_service(runtimes, tasks.clone()));
+        let gateway =
+            server.add_service(gateway.into_service(runtimes, tasks.clone(), notifier.clone()));
         for worker in workers {
             gateway.add_dependency(server.add_service(worker));
         }
@@ -68,6 +72,7 @@ impl ServerRuntime {
             grace: shutdown_grace,
             deadline: Arc::clone(&deadline),
             tasks,
+            notifier,
         };
         server.run(RunArgs { shutdown_signal: Box::new(shutdown) });
         deadline.get().copied().unwrap_or_else(Instant::now)
@@ -82,6 +87,7 @@ struct GracefulShutdown {
     /// Set when the shutdown begins.
     deadline: Arc<OnceLock<Instant>>,
     tasks: Tasks,
+    notifier: Notifier,
 }
 
 #[async_trait]
@@ -91,6 +97,7 @@ impl ShutdownSignalWatch for GracefulShutdown {
         let deadline = *self.deadline.get_or_init(|| Instant::now() + self.grace);
         let connections = self.connections.begin_shutdown();
         tracing::info!(connections, "stopping");
+        self.notifier.stopping();
         if tokio::time::timeout_at(deadline, self.connections.closed()).await.is_err() {
             let connections = self.connections.count();
             tracing::warn!(connections, "closed connections that did not finish in time");

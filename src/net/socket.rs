@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::service_manager::SocketName;
+
 /// The longest path of a Unix socket, without the final zero byte.
 const LONGEST_PATH: usize = 107;
 
@@ -39,6 +41,17 @@ pub enum BindError {
         earlier: SocketAddr,
         /// The setting that names that one.
         by: &'static str,
+    },
+    /// A passed socket that no setting asks for.
+    #[error(
+        "the service manager passes a socket named `{name}`, but `{setting}` is not set; set it, or \
+         do not pass the socket"
+    )]
+    NotWanted {
+        /// The name of the socket.
+        name: SocketName,
+        /// The setting whose addresses it would replace.
+        setting: &'static str,
     },
     /// The admin socket.
     #[error("cannot create the admin socket `{}`: {cause} (admin.socket)", path.display())]

@@ -75,9 +75,18 @@ impl Workers {
         Self::new([Handle::current()].into_iter().chain(others))
     }
 
-    fn new(runtimes: impl IntoIterator<Item = Handle>) -> Self {
+    /// Workers that run on these runtimes.
+    pub(super) fn new(runtimes: impl IntoIterator<Item = Handle>) -> Self {
         let load = |runtime| Load { runtime, connections: ServedConnection::default() };
         Self(runtimes.into_iter().map(load).collect())
+    }
+
+    /// Waits until each worker has run a task.
+    pub(super) async fn respond(&self) {
+        for worker in &self.0 {
+            // Only a runtime that has been shut down cancels it.
+            let _ = worker.runtime.spawn(async {}).await;
+        }
     }
 
     /// The worker that serves fewest connections; the first one if several do.

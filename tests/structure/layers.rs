@@ -23,7 +23,7 @@ const LAYERS: [&[&str]; 16] = [
     &["web"],
     &["config"],
     &["credential", "email", "spreadsheet"],
-    &["tasks", "telemetry"],
+    &["service_manager", "tasks", "telemetry"],
     &["clock", "random"],
 ];
 

@@ -19,6 +19,7 @@ const SPAWNS: [&str; 8] = [
 const KNOWN: &[(&str, usize, &str)] = &[
     ("src/tasks.rs", 1, "the supervision itself"),
     ("src/app/policy_watch.rs", 1, "awaited by a supervised task, and panics are passed on"),
+    ("src/app/reload.rs", 1, "awaited by a supervised task, and panics are passed on"),
     ("src/app/certificate_watch.rs", 1, "awaited by a supervised task"),
     ("src/doctor/recorder.rs", 2, "joined by doctor; one connection"),
     ("src/credential/hashing/pool.rs", 1, "each thread catches panics and goes on"),
@@ -27,6 +28,7 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ("src/net/admin_listener.rs", 1, "one connection"),
     ("src/net/acceptor.rs", 1, "one connection"),
     ("src/directory/access/user_tokens.rs", 1, "one write of a token's last use"),
+    ("src/net/workers.rs", 1, "awaited by the supervised watchdog"),
     ("src/net/stream_timeout.rs", 1, "one HTTP/2 stream"),
     ("src/authz/decision_record/log.rs", 2, "awaited by a supervised task; the last flush at exit"),
     ("src/proxy/lease.rs", 1, "one request that its client has left"),

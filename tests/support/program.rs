@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
@@ -106,9 +107,33 @@ impl Home {
         }
     }
 
+    /// A command that becomes `portcullis serve` with these sockets, passed under these names as by
+    /// a service manager.
+    pub(crate) fn activated(&self, [one, other]: [(&str, OwnedFd); 2]) -> Command {
+        let mut command = Command::new("bash");
+        let script = "exec 3<&0 4<&1 < /dev/null > /dev/null; LISTEN_PID=$$ exec \"$0\" \"$@\"";
+        command
+            .args(["-c", script, env!("CARGO_BIN_EXE_portcullis")])
+            .args(SERVE)
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("LISTEN_FDS", "2")
+            .env("LISTEN_FDNAMES", format!("{}:{}", one.0, other.0))
+            .stdin(one.1)
+            .stdout(other.1)
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
     /// Starts a command that becomes `portcullis serve`; none when it ends before it serves.
     pub(crate) async fn serve_with(&self, mut command: Command) -> Option<Program> {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        self.serving(command.stdin(Stdio::null()).stdout(Stdio::null())).await
+    }
+
+    /// Starts a command that becomes `portcullis serve` with the input and output that it has.
+    pub(crate) async fn serving(&self, command: &mut Command) -> Option<Program> {
+        let mut child = command.spawn().unwrap();
         let said = Said::of(child.stderr.take().unwrap());
         let serving = |text: &str| {
             text.lines().find_map(|line| {

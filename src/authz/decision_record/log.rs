@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -26,7 +27,8 @@ const LONGEST_SPARE: usize = 2048;
 
 /// The decision records of a process.
 pub struct DecisionLog {
-    which: Decisions,
+    /// Whether decisions to allow are recorded, too.
+    all: AtomicBool,
     buffers: ThreadLocal<Mutex<Buffer>>,
     output: Mutex<Output>,
 }
@@ -66,13 +68,19 @@ impl DecisionLog {
     #[must_use]
     pub fn new(which: Decisions, output: Box<dyn Write + Send>) -> Self {
         let output = Output { lines: Lines::new(output), lost: 0 };
-        Self { which, buffers: ThreadLocal::new(), output: Mutex::new(output) }
+        let all = AtomicBool::new(which == Decisions::All);
+        Self { all, buffers: ThreadLocal::new(), output: Mutex::new(output) }
     }
 
     /// Whether decisions of this name are recorded.
     #[must_use]
     pub fn wants(&self, decision: &str) -> bool {
-        self.which == Decisions::All || decision != "allow"
+        decision != "allow" || self.all.load(Ordering::Relaxed)
+    }
+
+    /// Records these decisions from now on.
+    pub fn record_only(&self, which: Decisions) {
+        self.all.store(which == Decisions::All, Ordering::Relaxed);
     }
 
     /// Records a decision, if [wanted](Self::wants).
@@ -200,7 +208,7 @@ impl Output {
 
 impl fmt::Debug for DecisionLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DecisionLog").field("which", &self.which).finish_non_exhaustive()
+        f.debug_struct("DecisionLog").field("all", &self.all).finish_non_exhaustive()
     }
 }
 
