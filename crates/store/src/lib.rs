@@ -6,6 +6,7 @@
 //! once [`Store::commit`] has returned (invariant I3).
 //!
 //! - [`feed`]: commits that return only when this process's caches have followed them (I2).
+//! - [`backup`]: all records of a moment in one file.
 //! - [`cache`]: a cache that cannot be made stale by a load that started before a change (I2).
 //! - [`overlay`]: a store over another one, to try changes out; nothing of it is kept.
 //! - `sled` (feature `sled`, on by default): the embedded backend, for one process.
@@ -46,8 +47,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::{Digest as _, Sha256};
 
+pub mod backup;
 pub mod cache;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -56,8 +59,10 @@ pub mod overlay;
 pub mod search;
 #[cfg(feature = "sled")]
 pub mod sled;
+mod snapshot;
 
 pub use self::search::{Found, Place, Search};
+pub use self::snapshot::{KeyType, Snapshot, SnapshotKey, SnapshotRecord};
 
 /// A key for the digest of the records, derived from the installation's secret key. A store opens
 /// only with the key that it was created with, or that replaced it.
@@ -75,6 +80,13 @@ impl StoreKey {
     #[must_use]
     pub const fn expose(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// HMAC-SHA-256 of some bytes.
+    fn authenticate(&self, bytes: &[u8]) -> [u8; 32] {
+        // HMAC takes keys of any length.
+        let Ok(mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0) else { return [0; 32] };
+        mac.chain_update(bytes).finalize().into_bytes().into()
     }
 
     /// An identifier of the key, from which the key cannot be computed.
@@ -409,6 +421,12 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     ///
     /// If the future is dropped before that, the commit happens completely or not at all.
     async fn commit(&self, commit: Commit) -> Result<Committed, CommitError>;
+
+    /// All records as they are between two commits, while later commits are made. A store that only
+    /// wraps another one has none.
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        Err(StoreError::Unavailable("this store has no snapshots".to_owned()))
+    }
 
     /// The sequence number of the newest commit that is on disk; 0 before the first.
     async fn head(&self) -> Result<u64, StoreError>;

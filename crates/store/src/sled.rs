@@ -28,16 +28,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::error::OpenError;
 use self::flush::{Flush, fsync};
+use self::folder::Filling;
 pub use self::folder::Presence;
+use self::kept_entries::Snapshots;
 use self::opening::Opened;
 use self::recent::Recent;
 pub use self::rekey::{Appended, Rekeyed, Rekeying};
 pub use self::rescue::Rescued;
+pub use self::restore::{RestoreError, Restored};
 use self::shared::Shared;
 use self::writer::{Request, Writer};
 use crate::{
-    Changes, Commit, CommitError, Committed, Found, Key, Kind, Record, Search, Store, StoreError,
-    StoreKey,
+    Changes, Commit, CommitError, Committed, Found, Key, Kind, Record, Search, Snapshot, Store,
+    StoreError, StoreKey,
 };
 
 mod answered;
@@ -55,6 +58,7 @@ mod files;
 mod flush;
 mod folder;
 mod head;
+mod kept_entries;
 mod layout;
 mod log;
 mod migration;
@@ -64,8 +68,11 @@ mod recent;
 mod rekey;
 mod replaced;
 mod rescue;
+mod restore;
 mod search;
 mod shared;
+mod snapshot;
+mod target;
 mod upgrade;
 mod writer;
 
@@ -130,7 +137,7 @@ impl SledStore {
     /// # Errors
     /// When there is a store already, other users can enter the folder, or it cannot be written.
     pub fn create(path: &Path, key: &StoreKey) -> Result<NewStore, OpenError> {
-        Ok(NewStore { opened: opening::create(path, key)?, key: key.clone() })
+        Ok(NewStore { opened: opening::create(path, key, Filling::Started)?, key: key.clone() })
     }
 
     /// Opens the store in the folder `path`. If the folder holds nothing else, its mode is set to
@@ -158,6 +165,15 @@ impl SledStore {
     /// When nothing can be read, `to` is not empty, or it cannot be written.
     pub fn rescue(path: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, OpenError> {
         rescue::rescue(path, key, to)
+    }
+
+    /// Creates a store in the folder `path` with the records of the backup in `file`. The whole file is
+    /// verified before anything is written; until all its records are there, there is no store.
+    ///
+    /// # Errors
+    /// When the file cannot be used, there is a store already, or it cannot be written.
+    pub fn restore(path: &Path, key: &StoreKey, file: &Path) -> Result<Restored, RestoreError> {
+        restore::restore(path, key, file)
     }
 
     /// A store for a test, in a folder inside `folder`; created if it does not exist.
@@ -188,6 +204,7 @@ impl SledStore {
             db,
             recent: watch::Sender::new(Recent::new(head.sequence)),
             fault: OnceLock::new(),
+            snapshots: Snapshots::default(),
         });
         let (requests, taken) = mpsc::channel(QUEUE);
         let writer = Writer::new(Arc::clone(&shared), key, head, answered, flush);
@@ -280,9 +297,18 @@ impl Store for SledStore {
         let (answer, answered) = oneshot::channel();
         let Some(requests) = &self.requests else { return Err(self.shared.closed().into()) };
         // Once it is sent, the commit happens, even if this future is dropped.
-        let sent = requests.send(Request { commit, answer }).await;
+        let sent = requests.send(Request::Commit { commit, answer }).await;
         sent.map_err(|_| self.shared.closed())?;
         answered.await.map_err(|_| self.shared.closed())?
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let Some(requests) = &self.requests else { return Err(self.shared.closed()) };
+        let sent = requests.send(Request::Snapshot { answer }).await;
+        sent.map_err(|_| self.shared.closed())?;
+        let snapshot = answered.await.map_err(|_| self.shared.closed())??;
+        Ok(Box::new(snapshot))
     }
 
     async fn head(&self) -> Result<u64, StoreError> {

@@ -105,6 +105,11 @@ impl Digest {
         self.kinds.get(kind).map_or(0, |tally| tally.records)
     }
 
+    /// The number of records of each kind.
+    pub(super) fn record_counts(&self) -> Vec<(String, u64)> {
+        self.kinds.iter().map(|(kind, tally)| (kind.clone(), tally.records)).collect()
+    }
+
     /// The kinds with entries.
     pub(super) fn kinds(&self) -> impl Iterator<Item = &str> {
         self.kinds.keys().map(String::as_str)

@@ -28,6 +28,8 @@ use crate::StoreError;
 
 /// In `format` until the store is used for the first time.
 const STARTING: &str = "starting";
+/// In `format` until the store has all records of a backup.
+const RESTORING: &str = "restoring";
 /// In `format` until a store of an earlier version has been migrated.
 const MIGRATING: &str = "migrating";
 
@@ -52,6 +54,15 @@ pub enum Presence {
     Store,
     /// No store, but traces of one.
     Lost,
+}
+
+/// What is written to a new store, which decides what an interruption leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filling {
+    /// New records: the next start creates the store again.
+    Started,
+    /// Those of a backup: there is no store until they are all there.
+    Restored,
 }
 
 /// A folder, locked by this process.
@@ -82,6 +93,7 @@ pub(super) fn presence(path: &Path) -> io::Result<Presence> {
     let database = path.join("db").is_file();
     Ok(match format.as_deref().map(str::trim) {
         Some(STARTING) if unanswered => Presence::Interrupted,
+        Some(RESTORING) => Presence::Lost,
         Some(MIGRATING) if database => Presence::Unversioned,
         None if database && !versioned => Presence::Unversioned,
         None if !database && !versioned && database_files(path)?.is_empty() => Presence::Nothing,
@@ -176,9 +188,13 @@ impl Folder {
         remove_folder(&self.path.join(CHECKING))
     }
 
-    /// Records that the store is being created, and must be created again if that is interrupted.
-    pub(super) fn mark_starting(&self) -> io::Result<()> {
-        write_atomically(&self.path.join("format"), STARTING.as_bytes())
+    /// Records that the store is being created.
+    pub(super) fn mark_filling(&self, filling: Filling) -> io::Result<()> {
+        let format = match filling {
+            Filling::Started => STARTING,
+            Filling::Restored => RESTORING,
+        };
+        write_atomically(&self.path.join("format"), format.as_bytes())
     }
 
     /// Records that the store is being migrated.

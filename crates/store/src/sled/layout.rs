@@ -18,7 +18,7 @@
 //! key of each record, with the id in place of the bound and without a value. Until format 4, there was
 //! an `r` entry for each appended record.
 
-use crate::{Key, Kind, StoreError};
+use crate::{Key, KeyType, Kind, SnapshotKey, StoreError};
 
 /// The bytes of a number, which precedes each part.
 const LENGTH: usize = size_of::<u64>();
@@ -153,6 +153,30 @@ pub(super) fn starts(kind: &str) -> impl Iterator<Item = Vec<u8>> {
     let tables = b"ciou".iter().map(move |table| start(*table, kind));
     let ids = [None].into_iter().chain(b"48cgkosw".iter().map(Some));
     tables.chain(ids.map(move |first| records(kind).into_iter().chain(first.copied()).collect()))
+}
+
+/// A key of a record, as it is stored in the record.
+pub(super) fn key_place(kind: &str, id: &str, key: &SnapshotKey<'_>) -> Vec<u8> {
+    let table = match key.key_type {
+        KeyType::Unique => b'u',
+        KeyType::Index => b'i',
+        KeyType::Ordered => b'o',
+    };
+    let mut out = start(table, kind);
+    push(&mut out, key.field.as_bytes());
+    match key.key_type {
+        KeyType::Unique => push(&mut out, key.value.as_bytes()),
+        KeyType::Index => {
+            push(&mut out, key.value.as_bytes());
+            out.extend_from_slice(id.as_bytes());
+        }
+        KeyType::Ordered => {
+            out.extend_from_slice(key.value.as_bytes());
+            out.push(0);
+            out.extend_from_slice(id.as_bytes());
+        }
+    }
+    out
 }
 
 /// The key of a unique entry.

@@ -9,7 +9,7 @@ use super::completeness::{Checked, Older, refused, require_answered, require_und
 use super::database::Database;
 use super::error::OpenError;
 use super::failure::folder_error;
-use super::folder::{self, Folder, Presence};
+use super::folder::{self, Filling, Folder, Presence};
 use super::head::{HEAD, Head, META, Meta};
 use super::log::table::PageTable;
 use super::migration::migrate;
@@ -24,14 +24,15 @@ pub(super) struct Opened {
     pub(super) answered: AnsweredFile,
 }
 
-/// Creates an empty store. The next start creates it again unless [`Folder::mark_in_use`] follows.
-pub(super) fn create(path: &Path, key: &StoreKey) -> Result<Opened, OpenError> {
+/// Creates an empty store. Until [`Folder::mark_in_use`] follows, the folder holds what `filling`
+/// says.
+pub(super) fn create(path: &Path, key: &StoreKey, filling: Filling) -> Result<Opened, OpenError> {
     let fault = |error| folder_error(path, &error);
     require_no_store(path)?;
     let folder = Folder::create(path)?;
     // Checked again, now that the folder is locked.
     require_no_store(path)?;
-    folder.mark_starting().and_then(|()| folder.clear()).map_err(fault)?;
+    folder.mark_filling(filling).and_then(|()| folder.clear()).map_err(fault)?;
     let answered_file = folder.answered().to_owned();
     let database = Database::open(folder)?;
     let head = Head::default();
@@ -54,7 +55,8 @@ fn create_answered(file: &Path, head: &Head) -> Result<AnsweredFile, StoreError>
     })
 }
 
-fn require_no_store(path: &Path) -> Result<(), OpenError> {
+/// Refuses a folder that holds a store.
+pub(super) fn require_no_store(path: &Path) -> Result<(), OpenError> {
     let presence = folder::presence(path).map_err(|error| folder_error(path, &error))?;
     match presence {
         Presence::Nothing | Presence::Interrupted | Presence::Lost => Ok(()),

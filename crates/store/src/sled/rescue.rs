@@ -9,21 +9,17 @@ use std::io;
 use std::ops::Bound;
 use std::path::Path;
 
-use super::answered::AnsweredFile;
 use super::appended;
-use super::blocks::{self, IndexChanges, batch_of, is_number};
+use super::blocks;
 use super::error::OpenError;
-use super::folder::{self, Folder};
+use super::folder::{self, Filling, Folder};
 use super::head::{FORMAT, HEAD, Head, META, Meta};
-use super::layout::{self, Entry, Stored};
+use super::layout::{self, Entry};
 use super::log::Log;
 use super::log::node::{Content, RawNode};
 use super::log::table::PageTable;
-use super::opening::{self, Opened};
+use super::target::Target;
 use crate::{StoreError, StoreKey};
-
-/// Entries in one write to the new store.
-const BATCH: usize = 1024;
 
 /// What was found in a damaged store.
 #[derive(Debug, Default)]
@@ -40,7 +36,11 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     let fault = |error: io::Error| folder.error(&error);
     let answered = folder::last_answered(from).map_err(fault)?;
     let (source, mut missing) = Source::open(from).map_err(fault)?;
-    let mut target = Target::create(to, key)?;
+    let used = fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
+    if used {
+        return Err(OpenError::NotEmpty { path: to.to_owned() });
+    }
+    let mut target = Target::create(to, key, Filling::Started)?;
     let (mut head, mut format, mut appended) = (None, FORMAT, BTreeSet::new());
     source.entries(|place, value| {
         if place == HEAD {
@@ -61,7 +61,7 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     })?;
     target.write()?;
     if let Some(head) = &head {
-        missing.extend(target.put_waiting(head)?);
+        missing.extend(put_waiting(&mut target, head)?);
         appended.extend(head.waiting.kinds().map(str::to_owned));
     }
     for kind in &appended {
@@ -87,7 +87,8 @@ pub(super) fn rescue(from: &Path, key: &StoreKey, to: &Path) -> Result<Rescued, 
     }
     let records = std::mem::take(&mut target.records).into_iter().collect();
     // Later than anything that was answered, so that the new store can replace the old one.
-    target.finish(last.max(answered) + 1)?;
+    target.close(last.max(answered) + 1)?;
+    target.finish()?;
     Ok(Rescued { records, missing })
 }
 
@@ -167,6 +168,19 @@ impl Covered {
     }
 }
 
+/// Writes the appended records that are in the head of the damaged store. It may be an older one, so
+/// that they are in blocks, too.
+fn put_waiting(target: &mut Target, head: &Head) -> Result<Vec<String>, StoreError> {
+    let mut missing = Vec::new();
+    for (place, stored) in head.waiting.entries() {
+        if !target.has(&place)? {
+            missing.extend(target.put(&place, stored)?);
+        }
+    }
+    target.write()?;
+    Ok(missing)
+}
+
 /// A line for each record that is missing from the new store while keys that lead to it are left.
 fn missing_records(source: &Source, target: &Target) -> Result<Vec<String>, StoreError> {
     let mut missing: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
@@ -196,167 +210,6 @@ fn keys<'a>(place: &[u8], value: &'a [u8]) -> Vec<(Vec<u8>, &'a [u8])> {
             blocks::ids(value).map(|id| ([prefix, id].concat(), &[] as &[u8])).collect()
         }
         _ => vec![(place.to_vec(), value)],
-    }
-}
-
-fn describe(place: &[u8]) -> String {
-    match Entry::parse(place) {
-        Some(Entry::Record { kind, id }) => format!("{kind} `{}`", String::from_utf8_lossy(id)),
-        Some(Entry::Key { kind } | Entry::Count { kind }) => kind.to_owned(),
-        None => "an unknown entry".to_owned(),
-    }
-}
-
-/// The new store.
-struct Target {
-    opened: Opened,
-    key: StoreKey,
-    head: Head,
-    batch: sled::Batch,
-    waiting: BTreeSet<Vec<u8>>,
-    /// The index keys of the records that are waiting.
-    index: IndexChanges,
-    /// The numbers of records with an index key.
-    counts: BTreeMap<Vec<u8>, u64>,
-    /// The numbers of records, by kind.
-    records: BTreeMap<String, u64>,
-}
-
-impl Target {
-    fn create(to: &Path, key: &StoreKey) -> Result<Self, OpenError> {
-        let used = fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
-        if used {
-            return Err(OpenError::NotEmpty { path: to.to_owned() });
-        }
-        let opened = opening::create(to, key)?;
-        let head = Head::default();
-        let (batch, waiting, counts) = (sled::Batch::default(), BTreeSet::new(), BTreeMap::new());
-        let (index, records) = (IndexChanges::default(), BTreeMap::new());
-        Ok(Self { opened, key: key.clone(), head, batch, waiting, index, counts, records })
-    }
-
-    fn contains(&self, kind: &str, id: &str) -> Result<bool, StoreError> {
-        let place = [layout::records(kind).as_slice(), id.as_bytes()].concat();
-        Ok(self.opened.database.contains_key(place)?)
-    }
-
-    /// Writes the appended records that are in the head of the damaged store. It may be an older one, so
-    /// that they are in blocks, too.
-    fn put_waiting(&mut self, head: &Head) -> Result<Vec<String>, StoreError> {
-        let mut missing = Vec::new();
-        for (place, stored) in head.waiting.entries() {
-            if !self.opened.database.contains_key(&place)? {
-                missing.extend(self.put(&place, stored)?);
-            }
-        }
-        self.write()?;
-        Ok(missing)
-    }
-
-    /// Writes a record with its keys, unless another record has one of them. Returns a line if it is
-    /// not written.
-    fn put(&mut self, place: &[u8], value: &[u8]) -> Result<Option<String>, StoreError> {
-        let refused = |why| Ok(Some(format!("{}: {why}", describe(place))));
-        let Some(Entry::Record { kind, id }) = Entry::parse(place) else {
-            return refused("it has no id");
-        };
-        // Changes of a page whose content is lost may come out under another key.
-        let belongs = |stored: &Stored<'_>| {
-            let mut index = stored.keys.iter().filter(|key| !key.starts_with(b"u"));
-            str::from_utf8(id).is_ok() && index.all(|key| key.ends_with(id))
-        };
-        let Some(stored) = Stored::parse(value).filter(belongs) else {
-            return refused("it is damaged");
-        };
-        for key in stored.keys.iter().filter(|key| layout::index_parts(key).is_none()) {
-            if self.waiting.contains(*key) || self.opened.database.contains_key(key)? {
-                return refused("another record has one of its keys");
-            }
-        }
-        self.insert(place, value);
-        let is_appended = str::from_utf8(id).is_ok_and(is_number);
-        for key in stored.keys {
-            match layout::index_parts(key) {
-                Some((prefix, id)) => self.index.set(prefix, id, true),
-                None => self.insert(key, layout::key_value(key, id)),
-            }
-            if let Some(count) = layout::count_of(key).filter(|_| !is_appended) {
-                *self.counts.entry(count).or_default() += 1;
-            }
-        }
-        if self.waiting.len() >= BATCH {
-            self.write()?;
-        }
-        *self.records.entry(kind.to_owned()).or_default() += 1;
-        Ok(None)
-    }
-
-    fn insert(&mut self, place: &[u8], value: &[u8]) {
-        self.head.digest.add(&self.key, place, value);
-        self.batch.insert(place, value);
-        self.waiting.insert(place.to_vec());
-    }
-
-    fn write(&mut self) -> Result<(), StoreError> {
-        self.waiting.clear();
-        for (place, block) in std::mem::take(&mut self.index).blocks(&self.opened.database)? {
-            if let Some(old) = block.old {
-                self.head.digest.remove(&self.key, &place, &old);
-            }
-            match block.new {
-                Some(block) => {
-                    self.head.digest.add(&self.key, &place, &block);
-                    self.batch.insert(place, block);
-                }
-                None => self.batch.remove(place),
-            }
-        }
-        self.opened.database.apply_batch(std::mem::take(&mut self.batch))?;
-        Ok(())
-    }
-
-    /// Takes the appended records whose batch is not full out of the blocks of ids, as the writer does
-    /// not put them there yet.
-    fn leave_unindexed(&mut self, kind: &str) -> Result<(), StoreError> {
-        let prefix = layout::records(kind);
-        let number = |place: &[u8]| {
-            let id = str::from_utf8(place.get(prefix.len()..)?).ok()?;
-            id.parse::<u64>().ok().filter(|_| is_number(id))
-        };
-        let records = self.opened.database.scan_prefix(&prefix).rev();
-        let mut start = None;
-        for entry in records {
-            let (place, value) = entry?;
-            let Some(number) = number(&place) else { break };
-            if number < *start.get_or_insert(batch_of(number.saturating_add(1))) {
-                break;
-            }
-            let keys = Stored::parse(&value).map(|stored| stored.keys).unwrap_or_default();
-            for (prefix, id) in keys.into_iter().filter_map(layout::index_parts) {
-                self.index.set(prefix, id, false);
-            }
-        }
-        self.write()
-    }
-
-    /// Writes the numbers of records with an index key.
-    fn count(&mut self) -> Result<(), StoreError> {
-        for (place, count) in std::mem::take(&mut self.counts) {
-            self.insert(&place, &count.to_be_bytes());
-        }
-        self.write()
-    }
-
-    fn finish(mut self, sequence: u64) -> Result<(), OpenError> {
-        self.head.sequence = sequence;
-        let mut batch = sled::Batch::default();
-        batch.insert(HEAD, self.head.encode());
-        let database = &self.opened.database;
-        database.write(batch)?;
-        let folder = database.folder();
-        let noted = AnsweredFile::create(folder.answered(), self.head.mark())
-            .and_then(|_| folder.mark_in_use());
-        noted.map_err(|error| folder.error(&error).into())
     }
 }
 

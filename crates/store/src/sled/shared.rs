@@ -10,6 +10,7 @@ use super::appended::{self, Waiting};
 use super::blocks::{Ids, IdsBackwards, Tail, batch_of};
 use super::database::Database;
 use super::head::{HEAD, Head};
+use super::kept_entries::Snapshots;
 use super::layout::{self, Stored};
 use super::recent::Recent;
 use crate::{Key, Kind, Record, StoreError, number_id};
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) db: Database,
     pub(super) recent: watch::Sender<Recent>,
     pub(super) fault: OnceLock<String>,
+    pub(super) snapshots: Snapshots,
 }
 
 impl Shared {

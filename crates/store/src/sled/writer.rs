@@ -19,19 +19,31 @@ use super::head::{HEAD, Head};
 use super::layout::{self, number};
 use super::replaced::{Entries, Replaced};
 use super::shared::Shared;
+use super::snapshot::SledSnapshot;
 use crate::{Change, Commit, CommitError, Committed, StoreError, StoreKey};
 
 /// The most commits that share a flush, so that the first does not wait too long.
 const GROUP: usize = 256;
 
-/// A commit, and where its result goes.
+/// What the thread is asked for.
 #[derive(Debug)]
-pub(super) struct Request {
-    /// The commit.
-    pub(super) commit: Commit,
-    /// Receives the result.
-    pub(super) answer: oneshot::Sender<Result<Committed, CommitError>>,
+pub(super) enum Request {
+    /// A commit.
+    Commit {
+        /// The commit.
+        commit: Commit,
+        /// Receives the result.
+        answer: Answer,
+    },
+    /// A snapshot, taken when no commit is being made.
+    Snapshot {
+        /// Receives the snapshot.
+        answer: oneshot::Sender<Result<SledSnapshot, StoreError>>,
+    },
 }
+
+/// Where the result of a commit goes.
+type Answer = oneshot::Sender<Result<Committed, CommitError>>;
 
 /// The state of the thread.
 pub(super) struct Writer {
@@ -59,19 +71,32 @@ impl Writer {
     /// Runs until the last sender has been dropped.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(first) = requests.blocking_recv() {
-            let mut group = vec![first];
-            while group.len() < GROUP
-                && let Ok(next) = requests.try_recv()
-            {
-                group.push(next);
+            let (mut group, mut next) = (Vec::new(), Some(first));
+            while let Some(request) = next {
+                match request {
+                    Request::Commit { commit, answer } => group.push((commit, answer)),
+                    Request::Snapshot { answer } => {
+                        self.commit(std::mem::take(&mut group));
+                        // The caller may have gone.
+                        drop(answer.send(self.snapshot()));
+                    }
+                }
+                next = (group.len() < GROUP).then(|| requests.try_recv().ok()).flatten();
             }
             self.commit(group);
         }
     }
 
-    fn commit(&mut self, group: Vec<Request>) {
-        let (commits, waiting): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|request| (request.commit, request.answer)).unzip();
+    fn snapshot(&self) -> Result<SledSnapshot, StoreError> {
+        self.shared.ensure_running()?;
+        Ok(SledSnapshot::begin(&self.shared, self.head.clone()))
+    }
+
+    fn commit(&mut self, group: Vec<(Commit, Answer)>) {
+        if group.is_empty() {
+            return;
+        }
+        let (commits, waiting): (Vec<_>, Vec<_>) = group.into_iter().unzip();
         // Declared after `waiting`: on a panic, the store fails before the senders are dropped.
         let guard = FailOnPanic(Arc::clone(&self.shared));
         let before = self.head.sequence;
@@ -126,6 +151,7 @@ impl Writer {
         entries.extend(self.shared.read(index.blocks(&self.shared.db))?);
         // If the batch fails, so does the store.
         let (head, mut batch) = (&mut self.head, sled::Batch::default());
+        let mut replaced = self.shared.snapshots.replaced();
         head.sequence += 1;
         for (kind, id) in removed {
             if let Some(stored) = head.waiting.remove(kind.name(), id.as_bytes()) {
@@ -136,9 +162,10 @@ impl Writer {
             if old.as_deref() == new.as_deref() {
                 continue;
             }
-            if let Some(old) = old {
-                head.digest.remove(&self.key, &place, &old);
+            if let Some(old) = &old {
+                head.digest.remove(&self.key, &place, old);
             }
+            replaced.add(&place, old);
             match new {
                 Some(value) => {
                     head.digest.add(&self.key, &place, &value);
@@ -150,12 +177,14 @@ impl Writer {
         for Appended { kind, id, stored } in appended {
             head.digest.add(&self.key, &layout::record(kind, &id), &stored);
             if let Some((place, block)) = head.waiting.push(kind.name(), id.as_bytes(), &stored) {
+                replaced.add(&place, None);
                 batch.insert(place, block);
             }
         }
         let sequence = head.sequence;
         batch.insert(HEAD, head.encode());
-        if let Err(error) = self.shared.db.apply_batch(batch) {
+        let applied = self.shared.snapshots.keep(replaced, || self.shared.db.apply_batch(batch));
+        if let Err(error) = applied {
             // Sled may have applied a part of it.
             let error = StoreError::from(error);
             self.shared.fail(&format!("cannot apply a commit: {error}"));
