@@ -45,6 +45,7 @@ use crate::{
 
 mod answered;
 mod appended;
+mod before_upgrade;
 mod blocks;
 mod check;
 mod checksums;

@@ -20,6 +20,7 @@ use crate::{Change, Expect, Write};
 mod appended;
 mod damage;
 mod lifecycle;
+mod upgrade;
 
 const KEY: StoreKey = StoreKey::new([7; 32]);
 

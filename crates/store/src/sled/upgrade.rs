@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::before_upgrade;
 use super::blocks;
 use super::database::Database;
 use super::head::{FORMAT, HEAD, Head, META, Meta};
@@ -10,14 +11,16 @@ use super::layout;
 use crate::{StoreError, StoreKey};
 
 /// Puts the ids of records with an index key together in blocks, and counts them, in one sled batch:
-/// after a crash, the store has either format. Returns the head of the store, which is a commit later
-/// if its format has changed. Holds all index keys in memory, some hundred bytes each. From format 3,
-/// nothing else changes: appended records that have an entry each keep it.
+/// after a crash, the store has either format. A backup is written first. Returns the head of the
+/// store, which is a commit later if its format has changed. Holds all index keys in memory, some
+/// hundred bytes each. From format 3, nothing else changes: appended records that have an entry each
+/// keep it.
 pub(super) fn upgrade(database: &Database, key: &StoreKey, head: Head) -> Result<Head, StoreError> {
     let meta = database.get(META)?.as_deref().and_then(Meta::decode);
     let Some(Meta { format: from, .. }) = meta.filter(|meta| meta.format < FORMAT) else {
         return Ok(head);
     };
+    before_upgrade::back_up(database, key, &head, from)?;
     let mut head = Head { sequence: head.sequence + 1, ..head };
     let mut batch = sled::Batch::default();
     let mut by_key: BTreeMap<Vec<u8>, Vec<sled::IVec>> = BTreeMap::new();

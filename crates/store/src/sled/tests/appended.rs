@@ -287,7 +287,7 @@ async fn single_entries_of_earlier_formats_are_read_with_blocks() {
     let folder = TempDir::new().unwrap();
     let store = twenty(&folder).await;
     let mut batch = sled::Batch::default();
-    let head = lifecycle::with_an_entry_for_each_record(&store.shared.db, &mut batch);
+    let head = upgrade::with_an_entry_for_each_record(&store.shared.db, &mut batch);
     drop(store);
     let opened = opening::open(&place(&folder), &KEY).unwrap();
     opened.database.write(batch).unwrap();

@@ -52,7 +52,7 @@ fn lay_out(root: &Path, files: &Files) {
 /// All entries, with one for each appended record, in order.
 fn entries(store: &SledStore) -> Entries {
     let db = &store.shared.db;
-    let (records, head) = lifecycle::single_records(db);
+    let (records, head) = upgrade::single_records(db);
     let others = db.iter().map(|entry| {
         let (place, value) = entry.unwrap();
         (place.to_vec(), value.to_vec())
