@@ -44,6 +44,7 @@ use crate::web::text::TextProblems;
 mod administrators;
 mod audit;
 mod authority;
+mod backup;
 mod caller;
 mod certificates;
 mod conflict;

@@ -44,6 +44,7 @@ use crate::admin::{self, Access, AdminState};
 use crate::audit::AuditLog;
 use crate::authz::identity::Assertions;
 use crate::authz::{Authorizer, DecisionLog};
+use crate::backup::Backups;
 use crate::clock;
 use crate::config::Settings;
 use crate::credential::key::SecretKey;
@@ -118,6 +119,12 @@ impl Server {
         runtime.block_on(audit::note(&audit, "gateway.started"));
         let outbox = mailer.open(state.directory.clone(), waker)?;
         let jobs = Jobs::new(state.directory.clone());
+        let backups = Backups::new(
+            Arc::clone(state.feed.store()),
+            key_file::store_key(&key),
+            state.directory.clone(),
+            audit.clone(),
+        );
 
         let tasks = Tasks::default();
         let (directory, sessions) = (state.directory.clone(), state.sessions.clone());
@@ -147,8 +154,8 @@ impl Server {
         let redirect_addresses = sockets.redirect_addresses();
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let connections = ConnectionTracker::new(settings.server.limits.connections);
-        let api =
-            admin_state(settings, &state, (&audit, &jobs), tester, authorizer, source.clone());
+        let parts = (audit.clone(), jobs.clone(), backups);
+        let api = admin_state(settings, &state, parts, tester, authorizer, source.clone());
         let grpc = sockets.grpc.zip(forward_auth.clone()).map(|(socket, by)| {
             (socket, GrpcServer::new(by, readiness(&api), settings.server.limits))
         });
@@ -255,7 +262,7 @@ fn decision_log(settings: &Settings) -> Result<Arc<DecisionLog>, StartError> {
 fn admin_state(
     settings: &Settings,
     state: &State,
-    (audit, jobs): (&AuditLog, &Jobs),
+    parts: (AuditLog, Jobs, Backups),
     tester: MailTester,
     authorizer: Arc<Authorizer>,
     source: PolicySource,
@@ -266,8 +273,7 @@ fn admin_state(
     };
     let known = (state.directory.clone(), state.sessions.clone(), state.feed.freshness());
     let reload = Arc::new(reload);
-    let (audit, now) = ((audit.clone(), jobs.clone()), clock::now());
-    AdminState::new(settings, known, audit, tester, authorizer, reload, now)
+    AdminState::new(settings, known, parts, tester, authorizer, reload, clock::now())
 }
 
 /// Whether requests can be decided, as the admin API's probe says it.

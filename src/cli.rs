@@ -6,7 +6,7 @@
 //! print its responses; they check no rule themselves (I8). A command that fails returns an error, which `main` prints on standard error with exit code 1. Wrong usage is
 //! reported by clap, with exit code 2.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -17,6 +17,7 @@ use self::settings::settings;
 mod admin;
 mod audit;
 mod audit_entry;
+mod backup;
 mod bulk;
 pub mod check;
 mod client;
@@ -128,6 +129,10 @@ enum Command {
     /// Create, accept or rescue the store of a stopped gateway
     #[command(subcommand)]
     Store(store::Command),
+    /// Write all records of the running gateway to a file, or verify such a file
+    Backup(backup::BackupArgs),
+    /// Create the store of a stopped gateway from a backup
+    Restore(backup::RestoreArgs),
     /// Replace the secret key, while the gateway is stopped
     #[command(subcommand)]
     Secrets(secrets::Command),
@@ -232,7 +237,9 @@ impl Cli {
             | Command::Doctor(_)
             | Command::Config(_)
             | Command::Store(_)
+            | Command::Restore(_)
             | Command::Secrets(_) => (true, false),
+            Command::Backup(args) => (true, !args.verify),
             Command::Init(_) | Command::Demo(_) | Command::Completions(_) | Command::Man(_) => {
                 (false, false)
             }
@@ -282,6 +289,18 @@ impl Cli {
                 let mut console = Console::new(PathBuf::new(), options, out)?;
                 return command.run(&settings(config.as_deref())?, &mut console);
             }
+            Command::Backup(args) if args.verify => {
+                let mut console = Console::new(PathBuf::new(), options, out)?;
+                return args.verify(&settings(config.as_deref())?, &mut console);
+            }
+            Command::Backup(args) => {
+                let socket = admin_socket(socket, config.as_deref())?;
+                return args.run(&mut Console::new(socket, options, out)?);
+            }
+            Command::Restore(args) => {
+                let mut console = Console::new(PathBuf::new(), options, out)?;
+                return args.run(config.as_deref(), &mut console);
+            }
             Command::Secrets(command) => {
                 let mut console = Console::new(PathBuf::new(), options, out)?;
                 return command.run(&settings(config.as_deref())?, &mut console);
@@ -292,10 +311,9 @@ impl Cli {
             }
             Command::Client(command) => command,
         };
-        let socket = match socket.or_else(socket_from_environment) {
-            Some(socket) => socket,
-            None if !command.is_call() => PathBuf::new(),
-            None => settings(config.as_deref())?.admin.socket,
+        let socket = match command.is_call() {
+            true => admin_socket(socket, config.as_deref())?,
+            false => PathBuf::new(),
         };
         let mut console = Console::new(socket, options, out)?;
         match command.run(&mut console) {
@@ -361,6 +379,14 @@ fn color(mut words: impl Iterator<Item = String>) -> Option<ColorChoice> {
         choice = value.parse().ok();
     }
     choice
+}
+
+/// The socket of the running gateway.
+fn admin_socket(given: Option<PathBuf>, config: Option<&Path>) -> anyhow::Result<PathBuf> {
+    match given.or_else(socket_from_environment) {
+        Some(socket) => Ok(socket),
+        None => Ok(settings(config)?.admin.socket),
+    }
 }
 
 /// The socket, where no other setting is needed to find it. An empty value is left to the settings,

@@ -24,6 +24,7 @@
 //! | [`authz`] | authorization: a question about a request, and the verdict with its record |
 //! | [`proxy`] | requests to the portal: forwarded, or answered in its place |
 //! | [`forward_auth`] | answers to other proxies that ask about a request |
+//! | [`backup`] | all records in one file |
 //! | [`portal_pages`], [`admin`], [`mail`], [`jobs`] | the pages for portal users, the API for operators, mail, bulk changes |
 //! | [`net`] | sockets, TLS, connections, threads |
 //! | [`app`] | assembly: from settings to a running gateway |
@@ -66,6 +67,7 @@ mod admin;
 mod app;
 mod audit;
 mod authz;
+mod backup;
 mod check;
 pub mod cli;
 mod clock;

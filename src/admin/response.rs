@@ -95,6 +95,10 @@ pub(super) struct Report(Response);
 #[derive(Debug)]
 pub(super) struct Toml(Response);
 
+/// 200 with a backup.
+#[derive(Debug)]
+pub(super) struct BackupFile(Response);
+
 /// 200 with a page for people.
 #[derive(Debug)]
 pub(super) struct Page(Response);
@@ -151,6 +155,8 @@ replies! {
         |_| Some(("application/jsonl", serde_json::json!({ "type": "string" }))), also "text/csv";
     Toml: OK, "A file", &[],
         |_| Some(("application/toml", serde_json::json!({ "type": "string" })));
+    BackupFile: OK, "The file", &[],
+        |_| Some(("application/octet-stream", serde_json::json!({ "type": "string", "format": "binary" })));
     Page: OK, "A page", &[], |_| Some(("text/html", serde_json::json!({ "type": "string" })));
 }
 
@@ -327,6 +333,12 @@ pub(super) fn report(body: Body, is_csv: bool) -> ApiResult<Report> {
 #[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
 pub(super) fn toml(body: Body) -> ApiResult<Toml> {
     Ok(Toml(([(header::CONTENT_TYPE, "application/toml")], body).into_response()))
+}
+
+/// 200 with a backup.
+#[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
+pub(super) fn backup(body: Body) -> ApiResult<BackupFile> {
+    Ok(BackupFile(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()))
 }
 
 /// 200 with a page for people.

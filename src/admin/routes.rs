@@ -8,9 +8,9 @@ use super::authority::Reach::{Gateway, Organizations, Shared};
 use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
-    administrators, audit, documentation, end_users, explain, files, groups, health, imports, jobs,
-    lockouts, mail, openapi, organizations, overview, own_account, personal_data, policy,
-    preferences, session, sessions, status, tokens, trials, user_tokens, users, views,
+    administrators, audit, backup, documentation, end_users, explain, files, groups, health,
+    imports, jobs, lockouts, mail, openapi, organizations, overview, own_account, personal_data,
+    policy, preferences, session, sessions, status, tokens, trials, user_tokens, users, views,
 };
 
 /// Every route of the API.
@@ -75,6 +75,8 @@ pub(super) fn table() -> Table {
             op("audit.verification", "Verify the audit log against its own checkpoints"))
         .route(Export, Gateway, GET, "/api/v1/audit/export", audit::export,
             op("audit.export", "Export the whole audit log"))
+        .route(Own, Gateway, GET, "/api/v1/backup", backup::create,
+            op("backup.create", "Get all records as a backup"))
         .route(Manage, Organizations, GET, "/api/v1/export", files::export,
             op("files.export", "Export records as a file"))
         .route(Manage, Organizations, POST, "/api/v1/apply", files::apply,

@@ -14,6 +14,7 @@ use super::portal_servers::PortalServers;
 use super::site::Site;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
+use crate::backup::Backups;
 use crate::config::{PublicUrl, Settings};
 use crate::directory::access::administrators::{AdminRules, Administrators};
 use crate::directory::records::{AdminSessionId, Scope};
@@ -34,6 +35,7 @@ pub type Reload =
 pub struct AdminState {
     pub(super) directory: Directory,
     pub(super) audit: AuditLog,
+    pub(super) backups: Backups,
     pub(super) jobs: Jobs,
     pub(super) mail: MailQueue,
     pub(super) mail_tester: MailTester,
@@ -63,7 +65,7 @@ impl AdminState {
     pub fn new(
         settings: &Settings,
         (directory, sessions, freshness): (Directory, Sessions, Freshness),
-        (audit, jobs): (AuditLog, Jobs),
+        (audit, jobs, backups): (AuditLog, Jobs, Backups),
         mail_tester: MailTester,
         authz: Arc<Authorizer>,
         reload: Arc<Reload>,
@@ -72,6 +74,7 @@ impl AdminState {
         let server = &settings.server;
         Self {
             audit,
+            backups,
             jobs,
             mail: MailQueue::new(directory.clone()),
             mail_tester,

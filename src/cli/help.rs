@@ -211,7 +211,7 @@ fn has_effect(option: &str, leaf: &str) -> bool {
         _ if option == "color" => true,
         Some("completions") => false,
         Some("init" | "demo" | "man") => option == "json",
-        Some("config" | "check" | "store") => ["config", "json"].contains(&option),
+        Some("config" | "check" | "store" | "restore") => ["config", "json"].contains(&option),
         Some("doctor") => ["config", "socket", "json"].contains(&option),
         Some("serve") => option == "config",
         Some("secrets") => ["config", "json", "yes", "dry_run"].contains(&option),

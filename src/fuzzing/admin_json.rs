@@ -13,6 +13,7 @@ use super::bench::{PASSWORD, Records, settings};
 use crate::admin::{self, Access, AdminState};
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
+use crate::backup::Backups;
 use crate::clock;
 use crate::credential::secret::Secret;
 use crate::directory::accounts::end_users::NewEndUser;
@@ -22,7 +23,7 @@ use crate::directory::{Actor, Change};
 use crate::jobs::Jobs;
 use crate::mail::Mailer;
 use portcullis_audit::SigningKey;
-use portcullis_store::Store;
+use portcullis_store::{Store, StoreKey};
 
 /// Commits after which the records are created again, so that the store stays small.
 const COMMITS: u64 = 200;
@@ -96,7 +97,10 @@ impl Api {
         let user = directory.users().create(user, &change).await.unwrap();
         let store = Arc::clone(feed.store());
         let audit = SigningKey::new("portal.example/audit", &[7; 32]).unwrap();
-        let audit = (AuditLog::new(&directory, audit), Jobs::new(directory.clone()));
+        let audit = AuditLog::new(&directory, audit);
+        let key = StoreKey::new([7; 32]);
+        let backups = Backups::new(Arc::clone(&store), key, directory.clone(), audit.clone());
+        let audit = (audit, Jobs::new(directory.clone()), backups);
         let records = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, records.clone()));
         let reload = Arc::new(|_, _| Box::pin(async { Ok(()) }) as _);

@@ -3,6 +3,7 @@
 mod audit;
 mod audit_kinds;
 mod audit_refused;
+mod backup;
 mod certificates;
 mod check;
 mod command_line;

@@ -8,13 +8,14 @@ use crate::imports::{Imports, Modules, cycles};
 use crate::source::{read, root};
 
 /// The modules of the application, from the top. A module imports only from layers below its own.
-const LAYERS: [&[&str]; 16] = [
+const LAYERS: [&[&str]; 17] = [
     &["cli"],
     &["demo", "doctor"],
     &["check"],
     &["app"],
     &["net"],
     &["portal_pages", "admin"],
+    &["backup"],
     &["forward_auth", "mail", "audit", "jobs"],
     &["proxy"],
     &["authz"],

@@ -22,6 +22,7 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ("src/app/reload.rs", 1, "awaited by a supervised task, and panics are passed on"),
     ("src/app/certificate_watch.rs", 1, "awaited by a supervised task"),
     ("src/doctor/recorder.rs", 2, "joined by doctor; one connection"),
+    ("src/backup.rs", 1, "one file, whose end the client verifies"),
     ("src/credential/hashing/pool.rs", 1, "each thread catches panics and goes on"),
     ("src/demo.rs", 1, "runs a supervised task"),
     ("src/mail/transport.rs", 1, "awaited by the supervised outbox"),

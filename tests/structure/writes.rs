@@ -8,11 +8,13 @@ use crate::source::{read, rust_files};
 const CAN_COMMIT: [&str; 4] = ["dyn Store", "SledStore", "feed::Feed", "feed::{Feed"];
 
 /// The files that may, and why.
-const KNOWN: [(&str, &str); 15] = [
+const KNOWN: [(&str, &str); 17] = [
     ("src/app.rs", "opens the store"),
     ("src/app/records.rs", "opens the store"),
     ("src/app/state.rs", "starts the feed, and passes it to the directory"),
+    ("src/backup.rs", "takes snapshots"),
     ("src/check/settings.rs", "looks for a store without opening it"),
+    ("src/cli/backup.rs", "creates the store of a gateway that does not run"),
     ("src/cli/store.rs", "checks the store of a gateway that does not run"),
     ("src/directory.rs", "passes the feed to the records"),
     ("src/doctor/files.rs", "looks for a store without opening it"),

@@ -37,6 +37,7 @@ sessions and secure links that end, emails, and warnings. Its errors are those o
 pub(super) const SUBJECTS: &[(&str, &str)] = &[
     ("administrators", "Accounts of the people who administer the gateway."),
     ("audit", "The audit log: an entry for each change."),
+    ("backup", "All records as one file, for `portcullis restore`."),
     ("description", "The description of the API, for programs and as pages."),
     ("end_users", "The people of an organization, with or without an account."),
     ("explain", "Why a request is allowed or refused."),

@@ -18,6 +18,7 @@ use crate::admin::table::Table;
 use crate::admin::{Access, AdminState, guard, routes};
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
+use crate::backup::Backups;
 use crate::clock;
 use crate::config::{Passwords, ServedHosts, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
@@ -40,9 +41,9 @@ use crate::session::{NewSession, SessionCache, Sessions, SignInWay};
 use crate::web::peer::Peer;
 use portcullis_audit::SigningKey;
 use portcullis_policy::{Policy, SessionKind};
-use portcullis_store::Store;
 use portcullis_store::feed::{Feed, Follower};
 use portcullis_store::sled::SledStore;
+use portcullis_store::{Store, StoreKey};
 
 pub(super) const PASSWORD: &str = "Correct horse 7!";
 /// Cheap, to keep tests fast.
@@ -115,7 +116,9 @@ impl Bench {
         let known = (directory, sessions, feed.freshness());
         let authz = Arc::new(Authorizer::new(&settings, known.clone()));
         let tester = Mailer::new(&settings).unwrap().tester();
-        let audit = (audit, jobs);
+        let key = StoreKey::new([7; 32]);
+        let backups = Backups::new(Arc::clone(feed.store()), key, known.0.clone(), audit.clone());
+        let audit = (audit, jobs, backups);
         let state = AdminState::new(&settings, known, audit, tester, authz, reload, clock::now());
         Self { state, store, policies, _folder: folder }
     }

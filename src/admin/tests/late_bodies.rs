@@ -68,16 +68,20 @@ async fn no_answer_is_kept_by_a_cache_or_read_as_another_type() {
 async fn only_an_export_that_leaves_the_gateway_has_an_entry() {
     let bench = Bench::start().await;
     let ann = bench.person("acme", "ann", "limited").await;
-    let paths = ["/api/v1/audit/export".to_owned(), format!("/api/v1/users/{ann}/export")];
+    let paths = [
+        "/api/v1/audit/export".to_owned(),
+        "/api/v1/backup".to_owned(),
+        format!("/api/v1/users/{ann}/export"),
+    ];
     let exports = async || {
         let mut count = 0;
-        for kind in ["audit.exported", "user.exported"] {
+        for kind in ["audit.exported", "backup.created", "user.exported"] {
             let found = bench.get(&format!("/api/v1/audit?kind={kind}")).await;
             count += found.body["items"].as_array().unwrap().len();
         }
         count
     };
-    for (method, entries) in [(Method::HEAD, 0), (Method::GET, 2)] {
+    for (method, entries) in [(Method::HEAD, 0), (Method::GET, 3)] {
         for path in &paths {
             assert_eq!(bench.ask(method.clone(), path, None).await.status, 200, "{method} {path}");
         }

@@ -63,6 +63,20 @@ const OTHERS: &[Examples] = &[
             "portcullis store rescue /var/lib/portcullis/rescued --config /etc/portcullis/portcullis.toml",
         ],
     ),
+    (
+        "backup",
+        [
+            "portcullis backup /var/backups/portcullis-2026-11-27",
+            "portcullis backup --verify /var/backups/portcullis-2026-11-27",
+        ],
+    ),
+    (
+        "restore",
+        [
+            "portcullis restore /var/backups/portcullis-2026-11-27",
+            "portcullis restore backup --config /etc/portcullis/portcullis.toml",
+        ],
+    ),
     ("export", ["portcullis export > portal.toml", "portcullis export --what groups,preferences"]),
     (
         "apply",

@@ -51,7 +51,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 48] = [
+pub const OTHER_KINDS: [&str; 50] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -94,12 +94,14 @@ pub const OTHER_KINDS: [&str; 48] = [
     "user.exported",
     "audit.exported",
     "audit.expired",
+    "backup.created",
     "gateway.started",
     "gateway.stopped",
     "secrets.rotated",
     "store.accepted-older",
     "store.created",
     "store.rescued",
+    "store.restored",
 ];
 
 /// The bytes of an entry's salt. Without it, the content of a short entry that was removed could be

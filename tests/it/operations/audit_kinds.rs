@@ -23,7 +23,7 @@ const FORGOT: &str = "/.portcullis/password/forgot";
 
 /// Kinds that take half an hour or more, an email that waits, another store, or a job that is stopped in
 /// time.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 11] = [
     "audit.expired",
     "view.expired",
     "impersonation.expired",
@@ -32,6 +32,7 @@ const ELSEWHERE: [&str; 10] = [
     "store.accepted-older",
     "store.created",
     "store.rescued",
+    "store.restored",
     "job.failed",
     "job.cancelled",
 ];
@@ -218,6 +219,7 @@ impl Story {
         fs::write(home.path("portal.toml"), "[preferences]\n").unwrap();
         home.run(&["apply", "portal.toml"]).await.done();
         home.run(&["audit", "export"]).await.done();
+        home.run(&["backup", "backup"]).await.done();
     }
 }
 
