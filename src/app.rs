@@ -17,6 +17,7 @@ mod portal_probe;
 pub(crate) mod records;
 mod reload;
 pub(crate) mod rotation;
+mod scheduled_backups;
 mod sockets;
 mod state;
 mod token_reports;
@@ -124,7 +125,8 @@ impl Server {
             key_file::store_key(&key),
             state.directory.clone(),
             audit.clone(),
-        );
+        )
+        .with_schedule(settings.backup.clone());
 
         let tasks = Tasks::default();
         let (directory, sessions) = (state.directory.clone(), state.sessions.clone());
@@ -154,7 +156,7 @@ impl Server {
         let redirect_addresses = sockets.redirect_addresses();
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let connections = ConnectionTracker::new(settings.server.limits.connections);
-        let parts = (audit.clone(), jobs.clone(), backups);
+        let parts = (audit.clone(), jobs.clone(), backups.clone());
         let api = admin_state(settings, &state, parts, tester, authorizer, source.clone());
         let grpc = sockets.grpc.zip(forward_auth.clone()).map(|(socket, by)| {
             (socket, GrpcServer::new(by, readiness(&api), settings.server.limits))
@@ -190,6 +192,7 @@ impl Server {
             state,
             audit,
             jobs,
+            backups,
             rules,
             retention,
             decisions: decided,

@@ -1,10 +1,12 @@
 //! Backups: all records of the running gateway in one file.
 //!
-//! The file is made from a snapshot of the store ([`portcullis_store::backup`]) on a thread of its own, at a low
-//! priority. An entry of the audit log and a checkpoint come first, so both are in the file.
+//! The file is made from a snapshot of the store ([`portcullis_store::backup`]) on a thread of its
+//! own, at a low priority. An entry of the audit log and a checkpoint come first, so both are in the
+//! file.
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -13,7 +15,12 @@ use futures_util::{Stream, stream};
 use serde_json::Map;
 use tokio::sync::mpsc;
 
+mod scheduled;
+
+pub use self::scheduled::{Schedule, ScheduleStatus};
+
 use crate::audit::AuditLog;
+use crate::config::ScheduledBackups;
 use crate::directory::records::audit::Occurrence;
 use crate::directory::records::kind;
 use crate::directory::{Change, Directory};
@@ -37,6 +44,7 @@ pub struct Backups {
     key: StoreKey,
     directory: Directory,
     audit: AuditLog,
+    schedule: Option<Schedule>,
 }
 
 impl Backups {
@@ -48,16 +56,34 @@ impl Backups {
         directory: Directory,
         audit: AuditLog,
     ) -> Self {
-        Self { store, key, directory, audit }
+        Self { store, key, directory, audit, schedule: None }
+    }
+
+    /// The same with a schedule.
+    #[must_use]
+    pub fn with_schedule(self, settings: Option<ScheduledBackups>) -> Self {
+        Self { schedule: settings.map(Schedule::new), ..self }
+    }
+
+    /// The schedule, if there is one.
+    #[must_use]
+    pub const fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_ref()
     }
 
     /// Takes a snapshot of all records, with sessions or without, after an entry of the audit log
-    /// about it.
+    /// about it. `file` is where the gateway writes it, unless it is for a client.
     ///
     /// # Errors
     /// When the store is unavailable.
-    pub async fn begin(&self, sessions: bool, change: &Change) -> Result<Begun, StoreError> {
-        let after = Map::from_iter([("sessions".to_owned(), sessions.into())]);
+    pub async fn begin(
+        &self,
+        sessions: bool,
+        file: Option<&Path>,
+        change: &Change,
+    ) -> Result<Begun, StoreError> {
+        let mut after = Map::from_iter([("sessions".to_owned(), sessions.into())]);
+        after.extend(file.map(|file| ("file".to_owned(), file.display().to_string().into())));
         self.audit.add_refused().await?;
         self.audit.note(change, Occurrence::of_gateway("backup.created", after)).await?;
         let checkpoint = self.audit.checkpoint(change.at).await?;
@@ -109,9 +135,13 @@ impl Begun {
         Ok(stream::unfold(taken, next))
     }
 
-    /// Writes the file, which blocks. Returns its header and its length.
     fn write(self, out: impl Write) -> Result<(Header, u64), BackupError> {
         backup::write(self.snapshot, &self.key, self.options, out)
+    }
+
+    /// Writes a new file. Blocks. Returns its header and its length.
+    fn write_file(self, path: &Path) -> Result<(Header, u64), BackupError> {
+        backup::write_file(self.snapshot, &self.key, self.options, path)
     }
 }
 

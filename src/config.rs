@@ -19,13 +19,14 @@
 //! | `value` | types of values that several sections use |
 //! | `settings`, `load` | all sections, and how they are read |
 //! | `problem` | what is reported |
-//! | `server`, `tls`, `limits`, `forward_auth`, `upstream`, `store`, `admin`, `session`, `credentials`, `mail`, `identity`, `branding`, `telemetry`, `check` | the sections |
+//! | `server`, `tls`, `limits`, `forward_auth`, `upstream`, `store`, `admin`, `session`, `credentials`, `backup`, `mail`, `identity`, `branding`, `telemetry`, `check` | the sections |
 //! | `served_hosts` | the hosts of `server`, and comparison with them |
 //! | `contact`, `page_links` | where pages say to ask for help, and the links at their foot |
 //! | `public_url`, `cookie_names`, `header_names`, `field_encoding`, `colour` | types of single values |
 
 mod admin;
 mod audit;
+mod backup;
 pub mod branding;
 mod check;
 pub mod colour;
@@ -59,6 +60,7 @@ mod value;
 mod warning_name;
 
 pub use self::admin::Admin;
+pub use self::backup::ScheduledBackups;
 pub use self::branding::{Branding, DEFAULT_NAME, Shades};
 pub use self::check::AllowedWarning;
 pub use self::contact::Contact;

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import report
 from abuse import abuse
+from backup import backup
 from capacity import sessions, startup
 from decision import decision
 from directory import directory
@@ -33,8 +34,8 @@ from verification import verification
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
-    "decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "audit", "jobs",
-    "import", "forward-auth",
+    "decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "backup", "audit",
+    "jobs", "import", "forward-auth",
 )
 
 
@@ -48,9 +49,9 @@ def options():
     parser.add_argument("--starts", type=int, default=7, help="starts that are timed (7)")
     parser.add_argument("--workers", type=int, default=2, help="workers of each gateway (2)")
     parser.add_argument("--organizations", type=int, default=10_000, help="of `jobs` (10000)")
-    parser.add_argument("--people", type=int, default=1_000_000, help="of `directory` (1000000)")
+    parser.add_argument("--people", type=int, default=1_000_000, help="of `directory` and `backup` (1000000)")
     parser.add_argument(
-        "--prepared", type=Path, help="a folder for the store of `directory`, which is kept"
+        "--prepared", type=Path, help="a folder for the store of `directory` and `backup`, kept"
     )
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/portcullis")
@@ -82,6 +83,9 @@ def run(chosen, folder, sockets):
         "abuse": lambda: abuse(bench, policies, seed()),
         "directory": lambda: directory(
             bench, policies, prepared, chosen.people, chosen.people // 10
+        ),
+        "backup": lambda: backup(
+            bench, policies, prepared, chosen.people, chosen.people // 10, rounds, seconds
         ),
         "audit": lambda: verification(ROOT),
         "jobs": lambda: jobs(bench, policies, chosen.organizations),

@@ -26,16 +26,8 @@ LAST = "Abel Bauer Cohen Diaz Evans Fischer Garcia Haas Ito Jansen Kaya Lopez Me
 
 def directory(bench, policies, prepared, users, organizations):
     """The figures with so many users, on the store in `prepared`; filled first if it is empty."""
-    gateway = bench.portcullis("directory", policies, data=prepared)
-    filled = None
-    if not (prepared / "store").exists():
-        gateway.start()
-        filled = fill(gateway, users, organizations)
-        gateway.stop()
-        (prepared / "filled").touch()
-    if not (prepared / "filled").exists():
-        raise Failure(f"filling {prepared} was interrupted; remove it")
-    found = {"users": users, "organizations": organizations, "fill_seconds": filled}
+    gateway, took = filled(bench, "directory", policies, prepared, users, organizations)
+    found = {"users": users, "organizations": organizations, "fill_seconds": took}
     found["first_start_ms"] = gateway.start()
     gateway.stop()
     starts = []
@@ -65,6 +57,20 @@ def directory(bench, policies, prepared, users, organizations):
     found["store_mib"] = folder_size(prepared / "store")
     gateway.stop()
     return found
+
+
+def filled(bench, name, policies, prepared, users, organizations):
+    """A gateway on the store in `prepared`, and the seconds that filling it took, if it was empty."""
+    gateway = bench.portcullis(name, policies, data=prepared)
+    took = None
+    if not (prepared / "store").exists():
+        gateway.start()
+        took = fill(gateway, users, organizations)
+        gateway.stop()
+        (prepared / "filled").touch()
+    if not (prepared / "filled").exists():
+        raise Failure(f"filling {prepared} was interrupted; remove it")
+    return gateway, took
 
 
 def login(number):

@@ -156,6 +156,8 @@ def others(results):
         ]
     if "directory" in results:
         lines += of_directory(results["directory"])
+    if "backup" in results:
+        lines += of_backup(results["backup"])
     if "jobs" in results:
         lines += of_jobs(results["jobs"])
     if "forward-auth" in results:
@@ -176,6 +178,24 @@ def others(results):
             for f in results["abuse"]
         ]
     return lines
+
+
+def of_backup(b):
+    """A backup under load."""
+    lines = ["", f"### Backup of {b['users']:,} portal users under load", ""]
+    lines += ["| | p99 ms | requests/s | write: median ms | p99 | most |", "|---|---|---|---|---|---|"]
+    for name in ("quiet", "during"):
+        t = b[name]
+        lines.append(
+            f"| {name} | {t['p99_ms']:.2f} | {t['per_second']:,.0f} | {t['write_median_ms']:.1f} "
+            f"| {t['write_p99_ms']:.1f} | {t['write_max_ms']:.1f} |"
+        )
+    return lines + [
+        "",
+        f"{b['records']:,} records in {b['mib']:.0f} MiB: written in {b['seconds']:.1f} s, verified in "
+        f"{b['verify_seconds']:.1f} s, restored in {b['restore_seconds']:.1f} s, first answer "
+        f"{b['start_after_restore_ms']:.0f} ms after the start; peak {b['peak_mib']:.0f} MiB.",
+    ]
 
 
 def of_jobs(j):
@@ -316,6 +336,15 @@ def targets(results):
         what = "resident with 1,000,000 portal users and 100,000 organizations"
         most = max(d["memory"].values())
         found.append((what, "< 400 MiB", f"{most:.0f} MiB", most < 400))
+    if "backup" in results and results["backup"]["users"] >= 1_000_000:
+        b = results["backup"]
+        seconds, ratio, most = b["seconds"], b["p99_ratio"], b["during"]["write_max_ms"]
+        what = f"backup of {b['users']:,} portal users"
+        found += [
+            (what, "< 60 s", f"{seconds:.1f} s", seconds < 60),
+            (f"p99 of requests during a {what}", "≤ 1.5 × quiet", f"{ratio:.2f} ×", ratio <= 1.5),
+            (f"longest write during a {what}", "≤ 200 ms", f"{most:.0f} ms", most <= 200),
+        ]
     if "forward-auth" in results:
         f = results["forward-auth"]
         for proxy in ("nginx", "Caddy"):

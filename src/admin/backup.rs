@@ -27,6 +27,6 @@ pub(super) async fn create(
     if method == Method::HEAD {
         return response::backup(Body::empty());
     }
-    let parts = admin.backups.begin(sessions, &change).await?.stream()?;
+    let parts = admin.backups.begin(sessions, None, &change).await?.stream()?;
     response::backup(Body::from_stream(parts))
 }

@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::response::{ApiResult, Document, document};
 use super::scoped::State;
 use super::state::AdminState;
+use crate::backup::{Schedule, ScheduleStatus};
 use crate::clock;
 use crate::directory::access::api_tokens::{ApiTokenView, TokenWarning};
 use crate::directory::accounts::user_list::UserFilter;
@@ -38,6 +39,8 @@ pub(super) struct Status<'a> {
     sessions: SessionCounts,
     mail: MailCounts,
     lockouts: usize,
+    /// Scheduled backups, if there are any (`backup.directory`).
+    backup: Option<ScheduleStatus>,
     /// What an operator should look at.
     warnings: Vec<Warning>,
 }
@@ -106,6 +109,7 @@ pub(super) async fn show(State(admin): State<AdminState>) -> ApiResult<Document<
         sessions: admin.session_counts().await?,
         mail,
         lockouts: admin.directory.lockouts().list(now).await?.len(),
+        backup: admin.backups.schedule().map(Schedule::status),
         warnings,
     })
 }
@@ -180,6 +184,17 @@ fn not_reloaded(last: &LastReload) -> Option<Warning> {
     Some(Warning::new(WarningName::PolicyNotReloaded, detail))
 }
 
+/// That the newest scheduled backup failed.
+fn backup_failed(status: &ScheduleStatus) -> Option<Warning> {
+    let problem = status.problem.as_ref()?;
+    let last = match &status.last {
+        Some(last) => format!("the last one is of {:.0}", last.at),
+        None => "there is no earlier one".to_owned(),
+    };
+    let detail = format!("the scheduled backup failed: {problem}; {last}");
+    Some(Warning::new(WarningName::BackupFailed, detail).about([status.directory.as_str()]))
+}
+
 impl AdminState {
     /// Whether the portal is enabled, and its servers, after connecting to each for at most
     /// `patience`.
@@ -207,6 +222,7 @@ impl AdminState {
         let mut all = warnings(portal, mail, expectations, self.authz.is_fresh());
         all.extend(not_reloaded(&self.directory.reloads().last()));
         all.extend(self.certificates.warnings(now));
+        all.extend(self.backups.schedule().and_then(|schedule| backup_failed(&schedule.status())));
         all.extend(self.token_warnings(now).await?);
         Ok(all)
     }

@@ -1,5 +1,5 @@
 //! Everything that runs beside portal traffic, on a runtime of its own: the change feed, the
-//! outbox, jobs, removal of expired records, the watch on the policy files, signals.
+//! outbox, jobs, scheduled backups, removal of expired records, the watch on the policy files, signals.
 //!
 //! All of it is supervised ([`crate::tasks`]).
 
@@ -17,10 +17,12 @@ use super::certificate_watch::CertificateWatch;
 use super::policy_watch::PolicyWatch;
 use super::portal_probe;
 use super::reload::Reload;
+use super::scheduled_backups;
 use super::state::State;
 use super::token_reports;
 use crate::audit::AuditLog;
 use crate::authz::{DecisionLog, RefusedRequests, TrialLog};
+use crate::backup::Backups;
 use crate::clock;
 use crate::credential::lockout::Lockout;
 use crate::directory::access::administrators::AdminRules;
@@ -44,6 +46,7 @@ pub(super) struct Work {
     pub(super) state: State,
     pub(super) audit: AuditLog,
     pub(super) jobs: Jobs,
+    pub(super) backups: Backups,
     pub(super) rules: AdminRules,
     /// `audit.retention`
     pub(super) retention: Duration,
@@ -86,6 +89,7 @@ impl Background {
             state,
             audit,
             jobs,
+            backups,
             rules,
             retention,
             decisions,
@@ -114,6 +118,9 @@ impl Background {
         tasks.spawn("lockout clock", correct_clock(state.lockout.clone()));
         tasks.spawn("jobs", jobs.run(tasks.stop().clone()));
         tasks.spawn("reports of tokens", token_reports::run(state.directory.clone()));
+        if let Some(schedule) = backups.schedule().cloned() {
+            tasks.spawn("scheduled backups", scheduled_backups::run(backups, schedule));
+        }
         tasks.spawn("removal of expired records", sweep(state, rules));
         tasks.spawn("password resets", async move { pages.work().await });
         tasks.spawn("unused portal connections", prune(upstreams));

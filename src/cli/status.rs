@@ -52,6 +52,7 @@ fn print(console: &mut Console<'_>, status: &Value, now: Timestamp) -> anyhow::R
     };
     rows.push(("email", email));
     rows.push(("lockouts", text(status, "lockouts")));
+    rows.push(("backups", backups(field(status, "backup"))));
     for warning in array(status, "warnings") {
         let [name, detail] = ["name", "detail"].map(|name| text(warning, name));
         rows.push(("warning", format!("{name}: {}", detail.replace('\n', "; "))));
@@ -97,6 +98,18 @@ fn server_state(server: &Value) -> String {
         Some(error) => format!("{address}{name}, unreachable: {error}"),
         None => format!("{address}{name}, reachable"),
     }
+}
+
+/// `every 1day to /var/backups/portcullis, last 2026-11-25T09:00:00Z`.
+fn backups(schedule: &Value) -> String {
+    if schedule.is_null() {
+        return "not scheduled".to_owned();
+    }
+    let last = match field(schedule, "last") {
+        Value::Null => "none yet".to_owned(),
+        last => format!("last {}", text(last, "at")),
+    };
+    format!("every {} to {}, {last}", text(schedule, "every"), text(schedule, "directory"))
 }
 
 /// The counts that are not zero: `9 active, 2 invited`.
@@ -152,15 +165,22 @@ mod tests {
             "sessions": { "user": 5, "link": 3, "staff": 0 },
             "mail": { "waiting": 0, "failed": 0, "unconfirmed": 0 },
             "lockouts": 0,
+            "backup": {
+                "directory": "/var/backups/portcullis", "every": "1day", "keep": 7, "problem": null,
+                "last": { "at": "2026-11-25T09:00:00Z", "file": "f", "bytes": 1 },
+                "next": "2026-11-26T09:00:00Z",
+            },
             "warnings": [
                 { "name": "portal-unreachable", "detail": "10.0.0.8:9100: connection refused" },
             ],
         });
         let up = printed(&status);
         status["portal"]["disabled_redirect_url"] = "https://status.example/".into();
+        status["backup"] = Value::Null;
         let disabled = printed(&status);
-        let portal = disabled.lines().find(|line| line.starts_with("portal ")).unwrap();
-        insta::assert_snapshot!("status", format!("{up}\n{portal}"));
+        let line = |name| disabled.lines().find(|line| line.starts_with(name)).unwrap();
+        let (portal, backups) = (line("portal "), line("backups "));
+        insta::assert_snapshot!("status", format!("{up}\n{portal}\n{backups}"));
     }
 
     #[test]

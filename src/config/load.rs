@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::admin::Admin;
 use super::audit::Audit;
+use super::backup::ScheduledBackups;
 use super::branding::Branding;
 use super::check::allowed;
 use super::credentials::{Passwords, hashing, key_file};
@@ -107,6 +108,7 @@ impl Loaded {
         let passwords = Passwords::read(&mut r);
         let key_file = key_file(&mut r);
         let audit = Audit::read(&mut r, &key_file);
+        let backup = ScheduledBackups::read(&mut r, &store.path);
         let templates = r.optional_path("mail.templates");
         let mail = Mail::read(&mut r, templates.clone());
         let identity = IdentitySettings::read(&mut r);
@@ -149,6 +151,7 @@ impl Loaded {
                 passwords,
                 key_file,
                 audit,
+                backup,
                 mail,
                 identity,
                 branding,

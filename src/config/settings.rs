@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::admin::Admin;
 use super::audit::Audit;
+use super::backup::ScheduledBackups;
 use super::branding::Branding;
 use super::check::AllowedWarning;
 use super::cookie_names::CookieNames;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub key_file: PathBuf,
     /// `[audit]`: the audit log.
     pub audit: Audit,
+    /// `[backup]`: backups that the gateway makes by itself; `None` without `backup.directory`.
+    pub backup: Option<ScheduledBackups>,
     /// `[mail]`: how mail is sent.
     pub mail: Mail,
     /// `[identity]`: what the portal learns about the caller.

@@ -87,6 +87,7 @@ pub enum WarningName {
     CertificateExpiresSoon,
     CertificateExpired,
     CertificateNotReloaded,
+    BackupFailed,
 }
 
 impl Warning {

@@ -24,7 +24,7 @@ mod write;
 
 pub use self::new_file::NewFile;
 pub use self::read::Reader;
-pub use self::write::{Options, write};
+pub use self::write::{Options, write, write_file};
 
 /// The format that this version writes, and the newest that it reads.
 pub const FORMAT: u64 = 1;

@@ -156,6 +156,7 @@ fn statement(warning: &Warning, words: &Words) -> String {
         Name::CertificateExpiresSoon => html(&[&words.certificate_expires_soon.with(names())]),
         Name::CertificateExpired => html(&[&words.certificate_expired.with(names())]),
         Name::CertificateNotReloaded => html(&[&words.certificate_not_reloaded.with(names())]),
+        Name::BackupFailed => html(&[&words.backup_failed.with(names())]),
     }
 }
 

@@ -411,6 +411,12 @@ const MESSAGES: &[(&str, &str)] = &[
         "server.limits = { header_bytes = 8192, target_bytes = 9000 }",
         "server.limits.target_bytes: must not be greater than `server.limits.header_bytes`",
     ),
+    ("backup.every = \"59s\"", "backup.every: must be at least one minute"),
+    ("backup.keep = 0", "backup.keep: `0` is not a whole number from 1 to 10000"),
+    (
+        "backup.directory = \"data/copies\"",
+        "backup.directory: must not be in the folder of the store (`store.path`)",
+    ),
     (
         "store.max_staleness = \"10ms\"",
         "store.max_staleness: must be at least 1s, the interval of checking the store",
@@ -517,7 +523,9 @@ fn a_wrong_value_causes_no_other_message() {
 
 #[test]
 fn a_file_is_refused_where_a_folder_is_required() {
-    for (key, file) in [("store.path", "data"), ("mail.directory", "mail")] {
+    for (key, file) in
+        [("store.path", "data"), ("mail.directory", "mail"), ("backup.directory", "copies")]
+    {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(file);
         let line = format!("{key} = {path:?}");

@@ -149,3 +149,51 @@ async fn i13_restore_refuses_what_it_must_not_use() {
     fs::write(&key, &kept).unwrap();
     home.run(&["restore", "file"]).await.done();
 }
+
+#[tokio::test]
+async fn scheduled_backups_are_made_reported_and_restored() {
+    let upstream = Upstream::start().await;
+    let home = Home::new(upstream.address, ROUTES);
+    home.settings("backup.directory = \"mounted/copies\"\n");
+    // The parent of the folder is missing, as if a disk was not mounted.
+    let program = home.serve().await;
+    let status = within("a failed backup", async {
+        loop {
+            let status = program.admin.get("/api/v1/status").await.ok();
+            if !status["backup"]["problem"].is_null() {
+                return status;
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    let status = status.await;
+    let warnings = status["warnings"].as_array().unwrap();
+    let warning = warnings.iter().find(|warning| warning["name"] == "backup-failed").unwrap();
+    let detail = warning["detail"].as_str().unwrap();
+    assert!(detail.contains("`mounted/copies`"), "{detail}");
+    let shown = home.run(&["status"]).await.done();
+    assert!(shown.contains("every 1day to mounted/copies, none yet"), "{shown}");
+    program.admin.acme_with_user("anna", "admin").await;
+    program.stop().await;
+
+    fs::create_dir(home.path("mounted")).unwrap();
+    let program = home.serve().await;
+    program.logged("scheduled backup made", 1).await;
+    let status = program.admin.get("/api/v1/status").await.ok();
+    assert!(status["backup"]["problem"].is_null(), "{status}");
+    let file = status["backup"]["last"]["file"].as_str().unwrap().to_owned();
+    let made = program.admin.get("/api/v1/audit?kind=backup.created").await.ok();
+    assert_eq!(made["items"][0]["after"]["file"], file.as_str(), "{made}");
+    program.stop().await;
+    // The next one is not due yet.
+    let program = home.serve().await;
+    let status = program.admin.get("/api/v1/status").await.ok();
+    assert!(status["backup"]["problem"].is_null(), "{status}");
+    program.stop().await;
+    assert_eq!(fs::read_dir(home.path("mounted/copies")).unwrap().count(), 1);
+
+    lose_the_store(&home);
+    home.run(&["restore", &file]).await.done();
+    let program = home.serve().await;
+    assert_eq!(Browser::new(program.gateway, HOST).sign_in("anna", PASSWORD).await.status, 303);
+}

@@ -1,11 +1,13 @@
 //! Writing a file from a snapshot.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
 
 use super::encoding::encode;
 use super::framing::BlockWriter;
-use super::{BackupError, Header, key_id};
+use super::{BackupError, Header, NewFile, Reader, key_id};
 use crate::{Kind, Snapshot, StoreError, StoreKey};
 
 /// What a file holds beside the records.
@@ -15,6 +17,29 @@ pub struct Options {
     pub leave_out: Vec<Kind>,
     /// What is noted in the header: names and values.
     pub facts: Vec<(String, String)>,
+}
+
+/// The bytes that are written or read at a time.
+const BUFFER: usize = 256 * 1024;
+
+/// Writes the records of a snapshot to a new file, and reads it back before it gets its name. It is
+/// on disk when this returns. Blocks. Returns its header and its length.
+///
+/// # Errors
+/// As [`write`], and when the file exists or is not as it was written.
+pub fn write_file(
+    snapshot: Box<dyn Snapshot>,
+    key: &StoreKey,
+    options: Options,
+    path: &Path,
+) -> Result<(Header, u64), BackupError> {
+    let mut file = NewFile::create(path)?;
+    let written = write(snapshot, key, options, BufWriter::with_capacity(BUFFER, &mut file))?;
+    file.sync()?;
+    let draft = BufReader::with_capacity(BUFFER, File::open(file.draft())?);
+    Reader::open(draft, Some(key))?.verify()?;
+    file.finish()?;
+    Ok(written)
 }
 
 /// Writes the records of a snapshot. Blocks. The length of the file is returned with its header; it

@@ -1,20 +1,17 @@
 //! A backup of a store of an earlier format, made before it is upgraded.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter};
+use std::fs;
+use std::io;
 
 use super::database::Database;
 use super::head::{FORMAT, Head};
 use super::kept_entries::CHUNK;
 use super::snapshot::{pass_on_entry, pass_on_waiting};
-use crate::backup::{self, BackupError, NewFile, Options, Reader};
+use crate::backup::{self, BackupError, Options};
 use crate::{Snapshot, SnapshotRecord, StoreError, StoreKey};
 
-/// The size of the buffer for the file.
-const BUFFER: usize = 256 * 1024;
-
-/// Writes all records to a file beside the store, and reads it back. Returns when it is on disk.
+/// Writes all records to a file beside the store. Returns when it is on disk.
 pub(super) fn back_up(
     database: &Database,
     key: &StoreKey,
@@ -28,14 +25,10 @@ pub(super) fn back_up(
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let mut file = NewFile::create(&path)?;
         let snapshot =
             AtRest { entries: Some(database.scan_prefix(b"r")), head: head.clone(), format };
-        let out = BufWriter::with_capacity(BUFFER, &mut file);
-        backup::write(Box::new(snapshot), key, Options::default(), out)?;
-        file.sync()?;
-        Reader::open(BufReader::new(File::open(file.draft())?), Some(key))?.verify()?;
-        Ok(file.finish()?)
+        backup::write_file(Box::new(snapshot), key, Options::default(), &path)?;
+        Ok(())
     };
     written().map_err(|error| {
         StoreError::Unavailable(format!(

@@ -57,5 +57,6 @@ texts! {
         certificate_expires_soon: Phrase<About>,
         certificate_expired: Phrase<About>,
         certificate_not_reloaded: Phrase<About>,
+        backup_failed: Phrase<About>,
     }
 }
