@@ -148,7 +148,7 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum ClientCommand {
     /// Show the state of the running gateway: policy, portal, users, sessions, email, warnings
-    Status,
+    Status(status::StatusArgs),
     /// Explain the decision on a request
     Explain(explain::ExplainArgs),
     /// Manage groups and their permissions
@@ -340,7 +340,7 @@ impl ClientCommand {
 
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
-            Self::Status => status::run(console),
+            Self::Status(args) => args.run(console),
             Self::Explain(args) => args.run(console),
             Self::Groups(command) => command.run(console),
             Self::Organizations(command) => command.run(console),

@@ -85,6 +85,11 @@ impl<'a> Console<'a> {
         self.client.send(Method::GET, &path(segments), None, None)
     }
 
+    /// Whether requests can be answered; an error if not.
+    pub(super) fn probe(&self) -> anyhow::Result<Value> {
+        self.client.send(Method::GET, "/readyz", None, None)
+    }
+
     /// A question whose parameters are in a body: it changes nothing.
     pub(super) fn query(&self, segments: &[&str], body: &Value) -> anyhow::Result<Value> {
         self.client.send(Method::POST, &path(segments), None, Some(body))

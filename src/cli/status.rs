@@ -1,5 +1,6 @@
 //! `portcullis status`: the running gateway at a glance.
 
+use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -7,9 +8,22 @@ use super::console::{Console, array, field, text};
 use super::impact::counted;
 use crate::clock;
 
-pub(super) fn run(console: &mut Console<'_>) -> anyhow::Result<()> {
-    let status = console.get(&["status"])?;
-    print(console, &status, clock::now())
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// Only say whether requests can be answered; exit code 1 if not
+    #[arg(long)]
+    ready: bool,
+}
+
+impl StatusArgs {
+    pub(super) fn run(&self, console: &mut Console<'_>) -> anyhow::Result<()> {
+        if self.ready {
+            let answer = console.probe()?;
+            return console.report(&answer, "ready");
+        }
+        let status = console.get(&["status"])?;
+        print(console, &status, clock::now())
+    }
 }
 
 fn print(console: &mut Console<'_>, status: &Value, now: Timestamp) -> anyhow::Result<()> {

@@ -86,7 +86,7 @@ const OTHERS: &[Examples] = &[
         ],
     ),
     ("secrets rotate", ["portcullis secrets rotate --dry-run", "portcullis secrets rotate"]),
-    ("status", ["portcullis status", "portcullis status --json"]),
+    ("status", ["portcullis status", "portcullis status --ready"]),
     (
         "explain",
         [
