@@ -4,6 +4,8 @@
 //! own, at a low priority. An entry of the audit log and a checkpoint come first, so both are in the
 //! file.
 
+mod scheduled;
+
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -14,8 +16,6 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde_json::Map;
 use tokio::sync::mpsc;
-
-mod scheduled;
 
 pub use self::scheduled::{Schedule, ScheduleStatus};
 
