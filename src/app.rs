@@ -131,7 +131,7 @@ impl Server {
         let tasks = Tasks::default();
         let (directory, sessions) = (state.directory.clone(), state.sessions.clone());
         let decisions = decision_log(settings)?;
-        let upstreams = Arc::new(Upstreams::new(&settings.upstream));
+        let upstreams = Arc::new(Upstreams::new(&settings.upstream)?);
         let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
         let known = (directory.clone(), sessions.clone(), state.feed.freshness());
         let assertions = Assertions::new(settings, &key);
@@ -157,7 +157,8 @@ impl Server {
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let connections = ConnectionTracker::new(settings.server.limits.connections);
         let parts = (audit.clone(), jobs.clone(), backups.clone());
-        let api = admin_state(settings, &state, parts, tester, authorizer, source.clone());
+        let portal = (authorizer, Arc::clone(&upstreams));
+        let api = admin_state(settings, &state, parts, tester, portal, source.clone());
         let grpc = sockets.grpc.zip(forward_auth.clone()).map(|(socket, by)| {
             (socket, GrpcServer::new(by, readiness(&api), settings.server.limits))
         });
@@ -187,7 +188,6 @@ impl Server {
         let decided = Arc::clone(&decisions);
         let retention = settings.audit.retention;
         let rules = AdminRules::new(&settings.admin);
-        let portal = settings.upstream.groups().flatten().map(|server| server.authority.clone());
         let work = Work {
             state,
             audit,
@@ -204,8 +204,7 @@ impl Server {
             certificates,
             reload: Reload::new(source_of_settings, Arc::clone(&decisions), notifier.clone()),
             upstreams,
-            portal: portal.collect(),
-            connect_timeout: settings.upstream.connect_timeout,
+            portal: settings.upstream.groups().flatten().cloned().collect(),
         };
         let background = {
             let _current = runtime.enter();
@@ -267,7 +266,7 @@ fn admin_state(
     state: &State,
     parts: (AuditLog, Jobs, Backups),
     tester: MailTester,
-    authorizer: Arc<Authorizer>,
+    portal: (Arc<Authorizer>, Arc<Upstreams>),
     source: PolicySource,
 ) -> AdminState {
     let reload = move |directory, change| -> BoxFuture<'static, _> {
@@ -276,7 +275,7 @@ fn admin_state(
     };
     let known = (state.directory.clone(), state.sessions.clone(), state.feed.freshness());
     let reload = Arc::new(reload);
-    AdminState::new(settings, known, parts, tester, authorizer, reload, clock::now())
+    AdminState::new(settings, known, parts, tester, portal, reload, clock::now())
 }
 
 /// Whether requests can be decided, as the admin API's probe says it.

@@ -20,6 +20,7 @@
 //! | `settings`, `load` | all sections, and how they are read |
 //! | `problem` | what is reported |
 //! | `server`, `tls`, `limits`, `forward_auth`, `upstream`, `store`, `admin`, `session`, `credentials`, `backup`, `mail`, `identity`, `branding`, `telemetry`, `check` | the sections |
+//! | `upstream_server`, `upstream_tls` | the servers of `upstream`, and TLS to them |
 //! | `served_hosts` | the hosts of `server`, and comparison with them |
 //! | `contact`, `page_links` | where pages say to ask for help, and the links at their foot |
 //! | `public_url`, `cookie_names`, `header_names`, `field_encoding`, `colour` | types of single values |
@@ -56,6 +57,8 @@ mod suggestion;
 mod telemetry;
 mod tls;
 mod upstream;
+mod upstream_server;
+mod upstream_tls;
 mod value;
 mod warning_name;
 
@@ -85,7 +88,9 @@ pub use self::settings::Settings;
 pub use self::source::Origin;
 pub use self::telemetry::Decisions;
 pub use self::tls::Tls;
-pub use self::upstream::{Upstream, UpstreamServer};
+pub use self::upstream::Upstream;
+pub use self::upstream_server::{Transport, UpstreamServer};
+pub use self::upstream_tls::UpstreamTls;
 pub use self::warning_name::WarningName;
 
 #[cfg(test)]

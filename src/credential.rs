@@ -20,7 +20,9 @@
 //! | [`csrf`] | form tokens |
 //! | [`lockout`] | whether an account may be tried from an address now (I6) |
 //! | [`pem`], [`certificate`] | certificates and keys in PEM files, and when a certificate expires |
+//! | [`authorities`] | the authorities whose certificates are trusted |
 
+pub mod authorities;
 pub mod certificate;
 pub mod csrf;
 pub mod hashing;

@@ -15,6 +15,7 @@
 //! | `forward`, [`headers`] | the request as the portal gets it |
 //! | `exchange`, `send`, `lease`, `request_body`, `bounds` | sending it, and the limits on that |
 //! | [`upstream`], `portal_connection`, `upstream_error` | the portal's servers, and connections to them |
+//! | [`dial`], `tls_refusal` | connecting to them, and why TLS failed |
 //! | `banner` | the banner in pages that staff view |
 //! | `response_body`, `location`, `tunnel` | the response, or a WebSocket, on its way to the client |
 //! | `watch` | the re-check of what is open (I7) |
@@ -26,6 +27,7 @@
 mod banner;
 mod bounds;
 mod connection;
+pub mod dial;
 mod error_pages;
 mod exchange;
 mod failure;
@@ -41,6 +43,7 @@ mod request_body;
 mod responder;
 mod response_body;
 mod send;
+mod tls_refusal;
 mod tunnel;
 pub mod upstream;
 mod upstream_error;

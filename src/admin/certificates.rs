@@ -1,4 +1,4 @@
-//! The certificates of the listeners: when they expire, and whether new files could be read.
+//! The gateway's certificates: when they expire, and whether new files could be read.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::directory::warning::{Warning, WarningName};
 /// How many days before its end a certificate is reported.
 const REPORTED_BEFORE: i64 = 14;
 
-/// The certificates of the listeners at which TLS ends. Clones share them.
+/// The certificates that the gateway presents to clients and to the portal. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Certificates(Arc<Mutex<Vec<Certificate>>>);
 
-/// A certificate of a listener.
+/// A certificate of the gateway.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct Certificate {
-    /// The listener: `server` or `admin`.
+    /// The section of its settings: `server`, `admin` or `upstream`.
     of: &'static str,
     /// The setting that names its file.
     setting: String,

@@ -1,16 +1,20 @@
 //! The portal's servers: whether they accept connections, for `status`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use tokio::net::TcpStream;
 
-use crate::config;
+use crate::config::{self, UpstreamServer};
+use crate::proxy::upstream::Upstreams;
 
 /// The portal's servers, as the settings name them.
 #[derive(Debug)]
-pub(super) struct PortalServers(Vec<(Option<String>, String)>);
+pub(super) struct PortalServers {
+    servers: Vec<(Option<String>, UpstreamServer)>,
+    upstreams: Arc<Upstreams>,
+}
 
 /// A server of the portal, and whether it accepts connections.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
@@ -24,33 +28,27 @@ pub(super) struct ServerStatus<'a> {
 }
 
 impl PortalServers {
-    pub(super) fn new(settings: &config::Upstream) -> Self {
+    pub(super) fn new(settings: &config::Upstream, upstreams: Arc<Upstreams>) -> Self {
         let names =
             std::iter::once(None).chain(settings.others.iter().map(|(name, _)| Some(name.clone())));
         let servers = names.zip(settings.groups()).flat_map(|(name, servers)| {
-            servers.iter().map(move |server| (name.clone(), server.authority.clone()))
+            servers.iter().map(move |server| (name.clone(), server.clone()))
         });
-        Self(servers.collect())
+        Self { servers: servers.collect(), upstreams }
     }
 
     /// Connects to each of them, for at most `patience`.
     pub(super) async fn statuses(&self, patience: Duration) -> Vec<ServerStatus<'_>> {
-        join_all(self.0.iter().map(|(upstream, address)| async move {
-            let error = connect(address, patience).await.err();
+        let dialer = &self.upstreams.dialer().within(patience);
+        join_all(self.servers.iter().map(|(upstream, server)| async move {
+            let error = dialer.connect(server).await.err().map(|error| error.to_string());
             ServerStatus {
                 upstream: upstream.as_deref(),
-                address,
+                address: &server.address,
                 reachable: error.is_none(),
                 error,
             }
         }))
         .await
-    }
-}
-
-async fn connect(address: &str, patience: Duration) -> Result<(), String> {
-    match tokio::time::timeout(patience, TcpStream::connect(address)).await {
-        Ok(connected) => connected.map(drop).map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} ms", patience.as_millis())),
     }
 }

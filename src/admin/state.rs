@@ -21,6 +21,7 @@ use crate::directory::records::{AdminSessionId, Scope};
 use crate::directory::{Change, Directory, DirectoryError};
 use crate::jobs::Jobs;
 use crate::mail::{MailQueue, MailTester};
+use crate::proxy::upstream::Upstreams;
 use crate::session::Sessions;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::feed::Freshness;
@@ -67,7 +68,7 @@ impl AdminState {
         (directory, sessions, freshness): (Directory, Sessions, Freshness),
         (audit, jobs, backups): (AuditLog, Jobs, Backups),
         mail_tester: MailTester,
-        authz: Arc<Authorizer>,
+        (authz, upstreams): (Arc<Authorizer>, Arc<Upstreams>),
         reload: Arc<Reload>,
         started: Timestamp,
     ) -> Self {
@@ -89,7 +90,7 @@ impl AdminState {
             authz,
             started,
             policy_directory: settings.policy.directory.as_path().into(),
-            portal_servers: Arc::new(PortalServers::new(&settings.upstream)),
+            portal_servers: Arc::new(PortalServers::new(&settings.upstream, upstreams)),
             certificates: Certificates::read(settings),
             rules: AdminRules::new(&settings.admin),
             site: Arc::new(Site::new(&settings.admin)),

@@ -24,6 +24,7 @@ use crate::audit::AuditLog;
 use crate::authz::{DecisionLog, RefusedRequests, TrialLog};
 use crate::backup::Backups;
 use crate::clock;
+use crate::config::UpstreamServer;
 use crate::credential::lockout::Lockout;
 use crate::directory::access::administrators::AdminRules;
 use crate::jobs::Jobs;
@@ -59,10 +60,8 @@ pub(super) struct Work {
     pub(super) certificates: CertificateWatch,
     pub(super) reload: Reload,
     pub(super) upstreams: Arc<Upstreams>,
-    /// The portal's servers, `host:port`.
-    pub(super) portal: Vec<String>,
-    /// `upstream.connect_timeout`
-    pub(super) connect_timeout: Duration,
+    /// The portal's servers.
+    pub(super) portal: Vec<UpstreamServer>,
 }
 
 /// The tasks that run.
@@ -102,7 +101,6 @@ impl Background {
             mut reload,
             upstreams,
             portal,
-            connect_timeout,
         } = work;
         stop_on_signals(tasks)?;
         policy.start(reload.requests(), tasks);
@@ -123,8 +121,9 @@ impl Background {
         }
         tasks.spawn("removal of expired records", sweep(state, rules));
         tasks.spawn("password resets", async move { pages.work().await });
+        let dialer = upstreams.dialer().clone();
         tasks.spawn("unused portal connections", prune(upstreams));
-        tasks.spawn("first connection to the portal", portal_probe::run(portal, connect_timeout));
+        tasks.spawn("first connection to the portal", portal_probe::run(portal, dialer));
         let mail = tasks.spawn("mail", outbox.run(tasks.stop().clone()));
         Ok(Self { mail, audit, refused_requests, trial_log })
     }

@@ -9,6 +9,7 @@ use crate::directory::DirectoryError;
 use crate::mail::MailError;
 use crate::net::{BindError, TlsError};
 use crate::portal_pages::AppearanceProblem;
+use crate::proxy::dial::UpstreamTlsError;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::StoreError;
 use portcullis_store::sled::OpenError;
@@ -86,6 +87,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A file of `upstream.tls` cannot be used.
+    #[error(transparent)]
+    UpstreamTls(#[from] UpstreamTlsError),
     /// Mail cannot be sent.
     #[error(transparent)]
     Mail(#[from] MailError),

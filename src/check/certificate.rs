@@ -13,7 +13,7 @@ use rustls::{CertificateError, Error, RootCertStore};
 
 use super::warning::Warning;
 use crate::config::{PublicUrl, Settings, Tls, WarningName};
-use crate::credential::certificate::expires;
+use crate::credential::certificate::{expires, shown_name};
 use crate::credential::pem;
 use portcullis_policy::Host;
 
@@ -21,6 +21,9 @@ use portcullis_policy::Host;
 const OTHERS: u32 = 0o007;
 /// Stands for any label before a name in `server.hosts`.
 const ANY_LABEL: &str = "any";
+
+/// The section whose certificate is presented to the portal, and not to clients.
+const UPSTREAM: &str = "upstream";
 
 /// How long before its end a certificate is reported.
 const REPORTED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -81,9 +84,9 @@ fn validity(tls: &Tls, certificate: &ParsedCertificate<'_>, now: Timestamp) -> O
         _ => return None,
     };
     let since = Timestamp::from_second(i64::try_from(since.as_secs()).ok()?).ok()?;
+    let by = if tls.of == UPSTREAM { "the portal's servers refuse" } else { "browsers refuse" };
     let detail = format!(
-        "{}.certificate: {} {what} {}; browsers refuse it. Renew it, or check the clock of this \
-         machine",
+        "{}.certificate: {} {what} {}; {by} it. Renew it, or check the clock of this machine",
         tls.at,
         tls.certificate.display(),
         since.strftime("%Y-%m-%d %H:%M UTC"),
@@ -94,8 +97,13 @@ fn validity(tls: &Tls, certificate: &ParsedCertificate<'_>, now: Timestamp) -> O
 /// A valid certificate that should be renewed now.
 fn ends_soon(tls: &Tls, leaf: &CertificateDer<'_>, now: Timestamp) -> Option<Warning> {
     let end = expires(leaf).filter(|end| end.duration_since(now) < REPORTED_BEFORE)?;
+    let then = if tls.of == UPSTREAM {
+        "Renew it, and restart the gateway"
+    } else {
+        "Renew it: the gateway reads the new one without a restart"
+    };
     let detail = format!(
-        "{}.certificate: {} expires on {}. Renew it: the gateway reads the new one without a restart",
+        "{}.certificate: {} expires on {}. {then}",
         tls.at,
         tls.certificate.display(),
         end.strftime("%Y-%m-%d %H:%M UTC"),
@@ -139,7 +147,7 @@ fn other_hosts(
     let detail = if certificates.len() > 1 {
         format!("{of}.certificates: no certificate is for {others}, which {named}. Add one for it")
     } else {
-        let names: Vec<_> = presented.iter().map(|name| plain(name)).collect();
+        let names: Vec<_> = presented.iter().map(|name| shown_name(name)).collect();
         let names = match &*names {
             [] => "names no host".to_owned(),
             names => format!("is for {}", names.join(", ")),
@@ -153,12 +161,6 @@ fn other_hosts(
         )
     };
     Some(Warning::new(WarningName::CertificateOtherHost, detail))
-}
-
-/// A name as rustls shows it, `DnsName("portal.example")`, without its kind.
-fn plain(name: &str) -> String {
-    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    format!("`{}`", inner.unwrap_or(name).trim_matches('"'))
 }
 
 /// The hosts that browsers use. A loopback address is for programs of this machine.

@@ -12,6 +12,7 @@ use crate::config::{Problems, References, Settings};
 use crate::mail::Mailer;
 use crate::net::ServerTls;
 use crate::portal_pages::Appearance;
+use crate::proxy::dial::Dialer;
 
 /// Everything that was found.
 #[derive(Debug)]
@@ -129,6 +130,8 @@ impl Report {
         for tls in &references.certificates {
             kept(&mut errors, Some(ServerTls::read([tls])));
         }
+        let dialer = settings.as_ref().map(|settings| Dialer::new(&settings.upstream));
+        kept(&mut errors, dialer);
         // Without valid settings, assume all readings, and that the servers exist that routes name.
         let unknown = || Portal { readings: Readings::all(), upstreams: None };
         let portal = settings.as_ref().map_or_else(unknown, |settings| settings.upstream.portal());
@@ -144,9 +147,10 @@ impl Report {
             None => references.templates.as_deref().map(Mailer::check_templates),
         };
         kept(&mut errors, mailer);
+        let client = settings.as_ref().and_then(|settings| settings.upstream.tls.client.as_ref());
         let warnings = warnings::warnings(&Checked {
             settings: settings.as_ref(),
-            certificates: &references.certificates.iter().collect::<Vec<_>>(),
+            certificates: &references.certificates.iter().chain(client).collect::<Vec<_>>(),
             policy: policy.as_ref().map(|(policy, folder)| (policy, *folder)),
             ignored_variables: &references.ignored_variables,
             expectations: Expectations::Files,

@@ -110,9 +110,8 @@ pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
     for server in settings.upstream.groups().flatten() {
         if let Some(key) = own_address(server, settings) {
             let detail = format!(
-                "upstream: http://{} is an address of the gateway itself (`{key}`), so it would \
-                 receive its own requests. Write the address of the portal",
-                server.authority
+                "upstream: {server} is an address of the gateway itself (`{key}`), so it would \
+                 receive its own requests. Write the address of the portal"
             );
             warn(WarningName::UpstreamIsGateway, detail);
         }
@@ -122,7 +121,7 @@ pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
 
 /// The setting that has this address, if the gateway itself accepts connections there.
 fn own_address(server: &UpstreamServer, settings: &Settings) -> Option<&'static str> {
-    let (host, port) = server.authority.rsplit_once(':')?;
+    let (host, port) = server.address.rsplit_once(':')?;
     let port: u16 = port.parse().ok()?;
     let ip = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(ip) => Some(ip.to_canonical()),

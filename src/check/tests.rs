@@ -290,6 +290,37 @@ fn certificates_that_browsers_refuse_are_named() {
 }
 
 #[test]
+fn certificate_that_the_portal_refuses_is_named() {
+    let folder = TempDir::new().unwrap();
+    let servers = ("upstream.servers", "[\"https://10.0.0.7\"]");
+    for (years, expected) in [
+        ((2020, 2030), &[][..]),
+        (
+            (2020, 2026),
+            &[
+                "certificate-expired: upstream.tls.certificate: portal.crt expired on 2026-01-01 00:00 \
+               UTC; the portal's servers refuse it. Renew it, or check the clock of this machine",
+            ],
+        ),
+    ] {
+        let tls = certify(folder.path(), &["gateway.example.com"], years);
+        let files = format!("{{ certificate = {:?}, key = {:?} }}", tls.certificate, tls.key);
+        let settings = loaded(&[servers, ("upstream.tls", &files)]).settings.unwrap();
+        let found = shown(&warnings(&Checked {
+            settings: Some(&settings),
+            certificates: &settings.certificates().collect::<Vec<_>>(),
+            policy: None,
+            ignored_variables: &[],
+            expectations: Expectations::Files,
+            connect: false,
+            now: "2026-06-01T00:00:00Z".parse().unwrap(),
+        }));
+        let plain = |text: &String| text.replace(&format!("{}/", folder.path().display()), "");
+        assert_eq!(found.iter().map(plain).collect::<Vec<_>>(), expected, "{years:?}");
+    }
+}
+
+#[test]
 fn a_key_for_everybody_and_tls_behind_http_are_named() {
     let folder = TempDir::new().unwrap();
     let tls = certify(folder.path(), &["portal.example.com"], (2020, 2030));

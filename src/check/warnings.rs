@@ -15,7 +15,7 @@ use crate::config::{IgnoredVariable, Settings, Tls, WarningName};
 pub struct Checked<'a> {
     /// The settings.
     pub settings: Option<&'a Settings>,
-    /// `server.tls`, `server.certificates` and `admin.tls`
+    /// `server.tls`, `server.certificates`, `admin.tls` and `upstream.tls`
     pub certificates: &'a [&'a Tls],
     /// The policy, and its folder.
     pub policy: Option<(&'a Policy, &'a Path)>,

@@ -196,15 +196,16 @@ fn settings(
         let address = if is_local { "127.0.0.1" } else { "0.0.0.0" };
         (format!("{address}:{}", host.port().unwrap_or(80)), "")
     };
-    let upstream = &upstream.authority;
-    if *upstream == listen || is_local && *upstream == listen.replace("127.0.0.1", "localhost") {
+    let address = &upstream.address;
+    if *address == listen || is_local && *address == listen.replace("127.0.0.1", "localhost") {
         bail!(
-            "the gateway and the portal cannot both listen on {upstream}; choose another port for \
+            "the gateway and the portal cannot both listen on {address}; choose another port for \
              one of them"
         );
     }
     // A JSON string is a TOML string too.
     let name = serde_json::to_string(name)?;
+    let server = serde_json::to_string(&upstream.to_string())?;
     let sender = format!("portal@{}", host.name());
     let from = match email::address(&sender) {
         Ok(_) => format!("from = \"{sender}\"\n"),
@@ -221,7 +222,7 @@ fn settings(
          \n\
          [upstream]\n\
          # The portal. Make it reachable only through the gateway.\n\
-         servers = [\"http://{upstream}\"]\n\
+         servers = [{server}]\n\
          \n\
          [branding]\n\
          name = {name}\n\

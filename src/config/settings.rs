@@ -67,9 +67,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The certificates of all listeners: those of `server` in the order of their settings, and that
-    /// of `admin`.
+    /// The gateway's certificates: those of `server` in the order of their settings, that of `admin`,
+    /// and the one that the portal's servers get.
     pub fn certificates(&self) -> impl Iterator<Item = &Tls> {
-        self.server.all_certificates().chain(&self.admin.tls)
+        let listeners = self.server.all_certificates().chain(&self.admin.tls);
+        listeners.chain(&self.upstream.tls.client)
     }
 }

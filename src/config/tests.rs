@@ -143,7 +143,7 @@ fn all_problems_are_reported_at_once() {
         threads = 0
         limits = { connections = -1, header_timeout = "0s" }
         [upstream]
-        servers = ["https://127.0.0.1:9000"]
+        servers = ["ftp://127.0.0.1:9000"]
         [policy]
         mode = "lenient"
         [session]
@@ -482,22 +482,6 @@ fn an_origin_is_compared_by_scheme_name_and_port() {
         "null",
     ] {
         assert_ne!(public.host_of(other), Some(ours.clone()), "{other}");
-    }
-}
-
-#[test]
-fn an_upstream_server_is_a_host_and_a_port() {
-    assert_eq!("http://portal".parse::<UpstreamServer>().unwrap().authority, "portal:80");
-    assert_eq!("http://[::1]:9000/".parse::<UpstreamServer>().unwrap().authority, "[::1]:9000");
-    assert_eq!("http://h:65535".parse::<UpstreamServer>().unwrap().authority, "h:65535");
-    assert_eq!("http://[::1]".parse::<UpstreamServer>().unwrap().authority, "[::1]:80");
-    for text in ["http://", "http://u@portal", "http://portal/path", "portal:80", "http://:80"] {
-        assert!(text.parse::<UpstreamServer>().is_err(), "{text}");
-    }
-    for port in ["99999", "65536", "", "0", "+80", "080"] {
-        let wrong = format!("http://127.0.0.1:{port}").parse::<UpstreamServer>().unwrap_err();
-        assert_eq!(wrong, "must have a port from 1 to 65535", "{port}");
-        assert!(format!("http://[::1]:{port}").parse::<UpstreamServer>().is_err(), "{port}");
     }
 }
 

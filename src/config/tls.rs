@@ -12,7 +12,7 @@ const EXAMPLE: &str = "{ certificate = \"other.crt\", key = \"other.key\" }";
 /// A certificate and its key: paths of PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
-    /// The section of the listener: `server` or `admin`.
+    /// The section: `server`, `admin` or `upstream`.
     pub of: &'static str,
     /// The setting that has the paths, such as `server.tls` or `server.certificates[0]`.
     pub at: String,

@@ -1,12 +1,13 @@
 //! `[upstream]`: the portal's servers, and how requests to them are limited and cleaned.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use http::HeaderName;
 use portcullis_policy::{Portal, Reading, Readings};
 
 use super::reader::Reader;
+use super::upstream_server::UpstreamServer;
+use super::upstream_tls::UpstreamTls;
 use super::value::FieldName;
 use super::value::{minutes, seconds};
 
@@ -22,7 +23,9 @@ pub struct Upstream {
     /// `upstream.others`: further servers, by the name that routes use, ordered by it. No list is
     /// empty.
     pub others: Vec<(String, Vec<UpstreamServer>)>,
-    /// `upstream.connect_timeout`: maximum time to connect.
+    /// `upstream.tls`: certificates of `https://` servers.
+    pub tls: UpstreamTls,
+    /// `upstream.connect_timeout`: maximum time to connect, TLS included.
     pub connect_timeout: Duration,
     /// `upstream.response_timeout`: maximum time until the head of a response.
     pub response_timeout: Duration,
@@ -51,13 +54,6 @@ pub struct Upstream {
     pub refuse_query: Vec<String>,
 }
 
-/// One of the portal's servers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamServer {
-    /// `host:port` to connect to.
-    pub authority: String,
-}
-
 impl Upstream {
     /// `None` if no valid server is given and one is required.
     pub(super) fn read(r: &mut Reader, forward_auth: bool) -> Option<Self> {
@@ -68,7 +64,11 @@ impl Upstream {
                            `http://127.0.0.1:9000`)";
             r.problem("upstream.servers", message.to_owned());
         }
+        let others = others(r);
+        let all = servers.iter().flatten().chain(others.iter().flat_map(|(_, servers)| servers));
+        let has_https = all.clone().any(UpstreamServer::is_https);
         let upstream = Self {
+            tls: UpstreamTls::read(r, has_https),
             connect_timeout: r.duration("upstream.connect_timeout", seconds(5)),
             response_timeout: r.duration("upstream.response_timeout", seconds(60)),
             body_timeout: r.duration("upstream.body_timeout", minutes(5)),
@@ -81,7 +81,7 @@ impl Upstream {
             pass_headers: field_names(r, "upstream.pass_headers"),
             readings: readings(r),
             refuse_query: refuse_query(r),
-            others: others(r),
+            others,
             servers: if none && forward_auth { Vec::new() } else { servers.filter(|_| !none)? },
         };
         Some(upstream)
@@ -148,43 +148,4 @@ fn refuse_query(r: &mut Reader) -> Vec<String> {
         r.problem(key, "must not contain an empty name".to_owned());
     }
     names
-}
-
-impl FromStr for UpstreamServer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || "is not a server (e.g. `http://127.0.0.1:9000`)".to_owned();
-        let Some(rest) = text.strip_prefix("http://") else {
-            return Err(match text.split_once("://") {
-                Some(("https", _)) => "must begin with `http://`: TLS to the portal is not supported; \
-                                       name a port where it serves plain HTTP, or a local TLS client \
-                                       such as stunnel"
-                    .to_owned(),
-                Some(_) => "must begin with `http://`".to_owned(),
-                None => format!("must begin with `http://`; write `http://{text}`"),
-            });
-        };
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if let Some(end) = authority.find(['/', '?', '#']) {
-            let server = authority.get(..end).unwrap_or_default();
-            return Err(format!(
-                "must not have a path or query, because requests keep their own; write \
-                 `http://{server}`"
-            ));
-        }
-        let uri: http::uri::Authority = authority.parse().map_err(|_| wrong())?;
-        if authority.contains('@') {
-            return Err("must not have a user name; for HTTP Basic authentication, set \
-                        `identity.basic`"
-                .to_owned());
-        }
-        if uri.host().is_empty() {
-            return Err(wrong());
-        }
-        let port = portcullis_policy::port_of(&uri)
-            .map_err(|_| "must have a port from 1 to 65535")?
-            .unwrap_or(80);
-        Ok(Self { authority: format!("{}:{port}", uri.host()) })
-    }
 }

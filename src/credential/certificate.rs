@@ -1,6 +1,5 @@
-//! When a certificate expires (RFC 5280, section 4.1.2.5), read from its encoding (DER, X.690).
-//!
-//! It reads no more of a certificate than that, and checks nothing.
+//! When a certificate expires (RFC 5280, section 4.1.2.5), read from its encoding (DER, X.690), and
+//! how its names are shown. Nothing is checked here.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -28,6 +27,14 @@ pub fn expires(der: &[u8]) -> Option<Timestamp> {
     let validity = Element::read(fields)?;
     let not_before = Element::read(validity.content)?;
     Element::read(not_before.rest)?.time()
+}
+
+/// A name as rustls shows it, `DnsName("portal.example")`, without its kind and in
+/// backquotes.
+#[must_use]
+pub fn shown_name(name: &str) -> String {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    format!("`{}`", inner.unwrap_or(name).trim_matches('"'))
 }
 
 /// One value, and what follows it.

@@ -4,6 +4,9 @@
 //! files without a final newline were joined (`cat leaf.pem chain.pem`). So the markers in the file
 //! are counted, and an error is returned unless all of them were read.
 
+use std::io;
+use std::path::Path;
+
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -60,6 +63,22 @@ fn other_form(file: &[u8], wanted: &str) -> Option<String> {
     }
     (has(CERTIFICATE) && !has(PRIVATE_KEY)).then(|| {
         "has a certificate and no private key; `certificate` and `key` may be swapped".to_owned()
+    })
+}
+
+/// The content of a file.
+///
+/// # Errors
+/// Why it cannot be read, and what to do about it, to follow its name.
+pub fn read(file: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
+        io::ErrorKind::IsADirectory => "is a folder; name the file".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "cannot be read: permission denied; make it readable by the user that runs the gateway"
+                .to_owned()
+        }
+        _ => format!("cannot be read: {error}"),
     })
 }
 

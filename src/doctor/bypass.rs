@@ -9,6 +9,7 @@ use super::deployment::Deployment;
 use super::finding::Finding;
 use super::outside;
 use super::paths::unused_path;
+use crate::config::UpstreamServer;
 
 /// How long an address may take to respond that should not.
 const SHORT: Duration = Duration::from_secs(3);
@@ -28,15 +29,25 @@ pub(super) fn probe(deployment: &Deployment<'_>, client: &Client) -> Vec<Finding
     let host = deployment.public_url().map(|url| url.host().to_string()).unwrap_or_default();
     let own = own_addresses();
     for server in settings.upstream.groups().flatten() {
-        let authority = &server.authority;
-        let endpoint = Endpoint::portal(authority, &host);
+        let Some(endpoint) = Endpoint::portal(server, &host) else {
+            findings.push(Finding::ok(
+                "portal-address",
+                format!("the portal at {server} is a socket of this machine"),
+            ));
+            continue;
+        };
+        if server.is_https() && settings.upstream.tls.client.is_some() {
+            // It may refuse who has no certificate, as the doctor.
+            findings.push(on_network(server));
+            continue;
+        }
         let answer = match client.ask(&endpoint, &Ask::page("/")) {
             Ok(answer) => answer,
             Err(error) => {
                 findings.push(
                     Finding::error(
                         "portal-unreachable",
-                        format!("the portal at http://{authority} does not respond: {error}"),
+                        format!("the portal at {server} does not respond: {error}"),
                     )
                     .because("requests get 502")
                     .fix("start the portal, or correct `upstream`"),
@@ -46,11 +57,11 @@ pub(super) fn probe(deployment: &Deployment<'_>, client: &Client) -> Vec<Finding
         };
         findings.extend(outside::clock(
             &answer,
-            &format!("the portal at http://{authority}"),
+            &format!("the portal at {server}"),
             deployment.now,
         ));
         let others = deployment.endpoint().map(|public| public.address().to_owned());
-        findings.push(elsewhere(authority, &host, &own, others.as_deref()));
+        findings.push(elsewhere(server, &host, &own, others.as_deref()));
     }
     findings
 }
@@ -82,13 +93,18 @@ fn reachable(at: &str, answer: &Answer) -> Finding {
 }
 
 /// Whether a server of the portal responds at other addresses than that of the settings.
-fn elsewhere(authority: &str, host: &str, own: &BTreeSet<IpAddr>, public: Option<&str>) -> Finding {
-    let addresses: Vec<_> = authority.to_socket_addrs().into_iter().flatten().collect();
+fn elsewhere(
+    server: &UpstreamServer,
+    host: &str,
+    own: &BTreeSet<IpAddr>,
+    public: Option<&str>,
+) -> Finding {
+    let addresses: Vec<_> = server.address.to_socket_addrs().into_iter().flatten().collect();
     let Some(port) = addresses.first().map(SocketAddr::port) else {
-        return on_network(authority);
+        return on_network(server);
     };
     if !addresses.iter().all(|address| address.ip().is_loopback()) {
-        return on_network(authority);
+        return on_network(server);
     }
     let public = public.and_then(|public| public.to_socket_addrs().ok()).into_iter().flatten();
     let mut others = own.clone();
@@ -96,25 +112,26 @@ fn elsewhere(authority: &str, host: &str, own: &BTreeSet<IpAddr>, public: Option
     let client = Client::within(SHORT);
     for ip in others {
         let address = SocketAddr::new(ip, port).to_string();
-        let endpoint = Endpoint::portal(&address, host);
-        if let Ok(answer) = client.ask(&endpoint, &Ask::get(&unused_path()))
+        let there = UpstreamServer { address, ..server.clone() };
+        if let Some(endpoint) = Endpoint::portal(&there, host)
+            && let Ok(answer) = client.ask(&endpoint, &Ask::get(&unused_path()))
             && answer.problem().is_none()
         {
-            return reachable(&format!("http://{address}"), &answer);
+            return reachable(&there.to_string(), &answer);
         }
     }
     Finding::ok(
         "portal-address",
-        format!("the portal at http://{authority} does not respond at other addresses"),
+        format!("the portal at {server} does not respond at other addresses"),
     )
 }
 
-fn on_network(authority: &str) -> Finding {
-    Finding::note("portal-on-network", format!("the portal at http://{authority} is on a network"))
+fn on_network(server: &UpstreamServer) -> Finding {
+    Finding::note("portal-on-network", format!("the portal at {server} is on a network"))
         .because("every machine that reaches it there names any user in a header")
         .fix(format!(
             "let a firewall accept only the gateway, and run `portcullis doctor --portal \
-         http://{authority}` on another machine"
+         {server}` on another machine"
         ))
 }
 
@@ -159,16 +176,17 @@ mod tests {
         // Another loopback address stands for one of a network.
         let other: BTreeSet<IpAddr> = ["127.0.79.2".parse().unwrap()].into();
         let (address, serving) = portal("0.0.0.0", 1);
-        let authority = format!("127.0.0.1:{}", address.port());
-        let found = elsewhere(&authority, "h", &other, None);
+        let server = |address: String| format!("http://{address}").parse().unwrap();
+        let here = server(format!("127.0.0.1:{}", address.port()));
+        let found = elsewhere(&here, "h", &other, None);
         assert_eq!((found.name, found.severity), ("portal-reachable", Severity::Error));
         serving.join().unwrap();
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let authority = listener.local_addr().unwrap().to_string();
-        let found = elsewhere(&authority, "h", &other, None);
+        let here = server(listener.local_addr().unwrap().to_string());
+        let found = elsewhere(&here, "h", &other, None);
         assert_eq!((found.name, found.severity), ("portal-address", Severity::Ok));
-        let found = elsewhere("192.0.2.1:80", "h", &other, None);
+        let found = elsewhere(&server("192.0.2.1:80".to_owned()), "h", &other, None);
         assert_eq!((found.name, found.severity), ("portal-on-network", Severity::Note));
     }
 
@@ -176,7 +194,8 @@ mod tests {
     fn portal_at_a_named_address_is_an_error() {
         let client = Client::within(SHORT);
         let (address, serving) = portal("127.0.0.1", 1);
-        let endpoint = Endpoint::portal(&address.to_string(), "h");
+        let endpoint =
+            Endpoint::portal(&format!("http://{address}").parse().unwrap(), "h").unwrap();
         assert_eq!(named(&endpoint, "http://p", &client).name, "portal-reachable");
         serving.join().unwrap();
         assert_eq!(named(&endpoint, "http://p", &client).name, "portal-address");

@@ -209,7 +209,12 @@ mod tests {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = silent.local_addr().unwrap().to_string();
         let client = Client::within(Duration::from_millis(50));
-        let error = client.ask(&Endpoint::portal(&address, "h"), &Ask::get("/")).unwrap_err();
+        let error = client
+            .ask(
+                &Endpoint::portal(&format!("http://{address}").parse().unwrap(), "h").unwrap(),
+                &Ask::get("/"),
+            )
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
         assert!(client.accepts(&address));
         drop(silent);

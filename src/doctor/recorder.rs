@@ -151,7 +151,8 @@ mod tests {
     #[test]
     fn requests_of_doctor_are_kept_and_others_are_not() {
         let recorder = Recorder::listen("127.0.0.1:0").unwrap();
-        let endpoint = Endpoint::portal(&recorder.address.to_string(), "portal.test");
+        let server = format!("http://{}", recorder.address).parse().unwrap();
+        let endpoint = Endpoint::portal(&server, "portal.test").unwrap();
         let client = Client::within(LONGEST);
         let ask = Ask::get("/a//b").with("X_User", "a").with("X_User", "b");
         let (answer, arrived) = recorder.during(|| client.ask(&endpoint, &ask));

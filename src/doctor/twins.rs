@@ -16,7 +16,7 @@ use self::asking::Asking;
 use super::client::{Client, Endpoint};
 use super::deployment::Deployment;
 use super::finding::Finding;
-use crate::config::{Settings, Upstream};
+use crate::config::{Settings, Upstream, UpstreamServer};
 
 /// The most paths that are probed, and that are tried for that.
 const MAX_PATHS: usize = 8;
@@ -151,8 +151,8 @@ fn places(deployment: &Deployment<'_>, settings: &Settings) -> Vec<(String, Endp
     places
         .into_iter()
         .filter_map(|(path, name, host)| {
-            let authority = authority(&settings.upstream, name.as_deref())?;
-            let place = (path, Endpoint::portal(authority, &host));
+            let server = first_server(&settings.upstream, name.as_deref())?;
+            let place = (path, Endpoint::portal(server, &host)?);
             let is_new = !known.contains(&place);
             known.push(place.clone());
             is_new.then_some(place)
@@ -180,12 +180,12 @@ fn literal_routes(policy: &Policy) -> Vec<(String, &Route)> {
 }
 
 /// The first server of a group.
-fn authority<'s>(upstream: &'s Upstream, name: Option<&str>) -> Option<&'s str> {
+fn first_server<'s>(upstream: &'s Upstream, name: Option<&str>) -> Option<&'s UpstreamServer> {
     let servers = match name {
         None => &upstream.servers,
         Some(name) => &upstream.others.iter().find(|(other, _)| other == name)?.1,
     };
-    servers.first().map(|server| server.authority.as_str())
+    servers.first()
 }
 
 impl PortalReadings {

@@ -22,6 +22,7 @@ use crate::directory::accounts::users::NewUser;
 use crate::directory::{Actor, Change};
 use crate::jobs::Jobs;
 use crate::mail::Mailer;
+use crate::proxy::upstream::Upstreams;
 use portcullis_audit::SigningKey;
 use portcullis_store::{Store, StoreKey};
 
@@ -105,7 +106,9 @@ impl Api {
         let authz = Arc::new(Authorizer::new(&settings, records.clone()));
         let reload = Arc::new(|_, _| Box::pin(async { Ok(()) }) as _);
         let tester = Mailer::new(&settings).unwrap().tester();
-        let state = AdminState::new(&settings, records, audit, tester, authz, reload, clock::now());
+        let portal = (authz, Arc::new(Upstreams::new(&settings.upstream).unwrap()));
+        let state =
+            AdminState::new(&settings, records, audit, tester, portal, reload, clock::now());
         let router = admin::router(state, Access::Socket);
         let first = store.head().await.unwrap();
         let ids = [("{user}", user.id.to_string()), ("{end-user}", end_user.id.to_string())];

@@ -290,7 +290,7 @@ async fn assemble(folder: &Path) -> Parts {
     let gateway = Gateway::new(
         &settings,
         Arc::new(Responder::new(authorizer, Arc::new(pages.clone()), decisions)),
-        Arc::new(Upstreams::new(&settings.upstream)),
+        Arc::new(Upstreams::new(&settings.upstream).unwrap()),
         CancellationToken::new(),
     );
     let (people, tokens) = people(&directory, &pages, &policy).await;

@@ -4,7 +4,6 @@
 //! so only its addresses are used here; the conversation is our own ([`conversation`]).
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,9 +11,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lettre::address::Envelope;
+use rustls::ClientConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
@@ -27,7 +26,7 @@ use super::error::{MailError, SendError};
 use super::message::OutgoingMail;
 use super::transport::Transport;
 use crate::config::{Security, Smtp};
-use crate::credential::pem;
+use crate::credential::authorities;
 use portcullis_policy::Host;
 
 mod conversation;
@@ -261,21 +260,15 @@ async fn reusable(kept: Option<Kept>) -> Option<Conversing> {
 
 /// A TLS configuration that trusts the system's authorities and those in `ca_file`.
 fn trust(settings: &Smtp) -> Result<Arc<ClientConfig>, MailError> {
-    let mut roots = RootCertStore::empty();
-    let (_, unusable) =
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    tracing::debug!(unusable, "read the system's certificates");
+    let mut authorities = authorities::of_system();
     if let Some(path) = &settings.ca_file {
-        let wrong = |cause: String| MailError::Trust { path: path.clone(), cause };
-        let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;
-        for certificate in pem::certificates(&pem).map_err(wrong)? {
-            roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-        }
+        let wrong = |cause| MailError::Trust { path: path.clone(), cause };
+        authorities::add_file(&mut authorities, path).map_err(wrong)?;
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| MailError::Tls(error.to_string()))?
-        .with_root_certificates(roots)
+        .with_root_certificates(authorities)
         .with_no_client_auth();
     Ok(Arc::new(config))
 }

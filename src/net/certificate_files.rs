@@ -1,6 +1,5 @@
 //! Reads a certificate and its key, and says what is wrong with them.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,11 +25,10 @@ pub(super) fn certified_key(files: &Tls) -> Result<Arc<CertifiedKey>, TlsError> 
         TlsError(format!("{at}.{key}: {}: {cause}", file.display()))
     };
     let no_certificate = |cause| wrong("certificate", &files.certificate, cause);
-    let certificates =
-        std::fs::read(&files.certificate).map_err(|error| no_certificate(unreadable(&error)))?;
+    let certificates = pem::read(&files.certificate).map_err(no_certificate)?;
     let chain = pem::certificates(&certificates).map_err(no_certificate)?;
     let no_key = |cause| wrong("key", &files.key, cause);
-    let key = std::fs::read(&files.key).map_err(|error| no_key(unreadable(&error)))?;
+    let key = pem::read(&files.key).map_err(no_key)?;
     let key = pem::private_key(&key).map_err(no_key)?;
     let others = chain.iter().skip(1).cloned().collect::<Vec<_>>();
     let certified = CertifiedKey::from_der(chain, key.clone_key(), &ring::default_provider());
@@ -40,19 +38,6 @@ pub(super) fn certified_key(files: &Tls) -> Result<Arc<CertifiedKey>, TlsError> 
         }
         error => TlsError(format!("{at}: certificate and key cannot be used: {error}")),
     })
-}
-
-/// Why a file cannot be read, and what to do about it.
-fn unreadable(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "does not exist".to_owned(),
-        io::ErrorKind::IsADirectory => "is a folder; name the file".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            "cannot be read: permission denied; make it readable by the user that runs the gateway"
-                .to_owned()
-        }
-        _ => format!("cannot be read: {error}"),
-    }
 }
 
 /// What is wrong with a key that does not belong to the first certificate; `others` follow it.

@@ -15,7 +15,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
-use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
@@ -25,7 +24,7 @@ use super::request_body::{Progress, RequestBody};
 use super::upstream::Upstreams;
 use super::upstream_error::ExchangeError;
 use super::watch::Waiting;
-use portcullis_http1::RequestHead;
+use portcullis_http1::{RequestHead, Stream};
 
 /// How long to wait for the rest of a response whose client has left.
 const REST_TIME: Duration = Duration::from_millis(100);
@@ -156,7 +155,7 @@ impl Lease {
 
     /// After the portal has switched to another protocol: the stream, the bytes already read from
     /// it, and the slot.
-    pub(super) fn into_stream(mut self) -> Option<(TcpStream, Bytes, Option<Slot>)> {
+    pub(super) fn into_stream(mut self) -> Option<(Stream, Bytes, Option<Slot>)> {
         let (stream, read) = self.connection.take()?.into_stream();
         Some((stream, read, self.slot.take()))
     }

@@ -18,7 +18,7 @@ impl Locations {
     pub(super) fn new(settings: &Settings) -> Self {
         let servers = settings.upstream.groups().flatten();
         Self {
-            servers: servers.map(|server| server.authority.clone()).collect(),
+            servers: servers.map(|server| server.address.clone()).collect(),
             public: settings.server.public_url.as_str().trim_end_matches('/').to_owned(),
         }
     }
@@ -48,10 +48,11 @@ impl Locations {
         let rest = rest.strip_prefix(b"//")?;
         let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#'));
         let (authority, path) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
-        let plain = !scheme.eq_ignore_ascii_case(b"https:");
+        let is_https = scheme.eq_ignore_ascii_case(b"https:");
+        let default_port: &[u8] = if is_https { b":443" } else { b":80" };
         let is_authority = |server: &String| {
             let server = server.as_bytes();
-            let short = server.strip_suffix(b":80").filter(|_| plain);
+            let short = server.strip_suffix(default_port);
             authority.eq_ignore_ascii_case(server)
                 || short.is_some_and(|short| authority.eq_ignore_ascii_case(short))
         };
@@ -65,8 +66,8 @@ mod tests {
     use super::*;
 
     fn published(value: &str) -> String {
-        let servers =
-            vec!["127.0.0.1:9000".to_owned(), "portal:80".to_owned(), "[::1]:9".to_owned()];
+        let servers = ["127.0.0.1:9000", "portal:80", "[::1]:9", "secure:443", "unix:/run/p.sock"];
+        let servers = servers.map(str::to_owned).to_vec();
         let locations = Locations { servers, public: "https://portal.example.com".to_owned() };
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_LOCATION, value.parse().unwrap());
@@ -86,6 +87,8 @@ mod tests {
             ("http://PORTAL/a", "https://portal.example.com/a"),
             ("http://portal:80/a", "https://portal.example.com/a"),
             ("http://[::1]:9/a", "https://portal.example.com/a"),
+            ("https://secure/a", "https://portal.example.com/a"),
+            ("https://secure:443/a", "https://portal.example.com/a"),
         ] {
             assert_eq!(published(value), expected);
         }
@@ -103,6 +106,8 @@ mod tests {
             "http://127.0.0.1:9000@evil.test/a",
             "http://evil.test/http://127.0.0.1:9000/",
             "https://portal/a",
+            "http://secure/a",
+            "http:///run/p.sock",
             "ftp://127.0.0.1:9000/a",
             "http:/127.0.0.1:9000/a",
             "",

@@ -7,10 +7,10 @@ use std::task::Context;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::request_body::RequestBody;
+use portcullis_http1::Stream;
 
 /// A connection to the portal. Boxed, so that moving it is cheap.
 pub(super) struct PortalConnection(Box<Parts>);
@@ -24,7 +24,7 @@ struct Parts {
 }
 
 impl PortalConnection {
-    pub(super) fn new(stream: TcpStream, tick: Duration) -> Self {
+    pub(super) fn new(stream: Stream, tick: Duration) -> Self {
         Self(Box::new(Parts {
             connection: portcullis_http1::Connection::new(stream),
             ticks: Box::pin(tokio::time::sleep(tick)),
@@ -45,7 +45,7 @@ impl PortalConnection {
     }
 
     /// The bare stream and what has been read from it.
-    pub(super) fn into_stream(self) -> (TcpStream, Bytes) {
+    pub(super) fn into_stream(self) -> (Stream, Bytes) {
         self.0.connection.into_stream()
     }
 

@@ -78,7 +78,7 @@ impl Upstreams {
                         Err(failure) => {
                             let again = repeatable && lease.is_unanswered();
                             let broke = matches!(failure, ExchangeError::Failed(_));
-                            let error = failure.at(&server.authority);
+                            let error = failure.at(&server.settings.address, self.dialer());
                             if !broke {
                                 // The portal may still be working on it.
                                 return Err(error);

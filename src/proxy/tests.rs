@@ -180,7 +180,7 @@ impl Bench {
         let gateway = Arc::new(Gateway::new(
             &settings,
             Arc::new(Responder::new(authorizer, Arc::new(pages), decisions)),
-            Arc::new(Upstreams::new(&settings.upstream)),
+            Arc::new(Upstreams::new(&settings.upstream).unwrap()),
             CancellationToken::new(),
         ));
         let max_staleness = settings.store.max_staleness;

@@ -13,15 +13,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use socket2::SockRef;
 use thread_local::ThreadLocal;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::dial::{Dialer, UpstreamTlsError};
 use super::portal_connection::{PortalConnection, ticks};
 use super::upstream_error::{UpstreamError, no_server};
-use crate::config;
-use portcullis_http1::socket;
+use crate::config::{self, UpstreamServer};
 use portcullis_policy::Route;
 
 /// How long a request may wait for the portal before it is re-checked (I7).
@@ -40,7 +38,7 @@ pub struct Upstreams {
     /// At least one: that of `upstream.servers`, which has no server if another proxy sends requests
     /// to the portal.
     pub(super) groups: Vec<Group>,
-    connect_timeout: Duration,
+    dialer: Dialer,
     pub(super) response_timeout: Duration,
     body_timeout: Duration,
     keep_alive: Duration,
@@ -50,7 +48,7 @@ pub struct Upstreams {
 }
 
 pub(super) struct Server {
-    pub(super) authority: String,
+    pub(super) settings: UpstreamServer,
     healthy: AtomicBool,
     idle: ThreadLocal<Mutex<Vec<Idle>>>,
 }
@@ -70,10 +68,12 @@ struct Idle {
 
 impl Upstreams {
     /// Servers to send to, with nothing connected yet.
-    #[must_use]
-    pub fn new(settings: &config::Upstream) -> Self {
-        let server = |server: &config::UpstreamServer| Server {
-            authority: server.authority.clone(),
+    ///
+    /// # Errors
+    /// When a file of `upstream.tls` cannot be used.
+    pub fn new(settings: &config::Upstream) -> Result<Self, UpstreamTlsError> {
+        let server = |server: &UpstreamServer| Server {
+            settings: server.clone(),
             healthy: AtomicBool::new(true),
             idle: ThreadLocal::new(),
         };
@@ -84,21 +84,27 @@ impl Upstreams {
             servers.extend(group.iter().map(server));
             groups.push(Group { servers: start..servers.len(), next: AtomicUsize::new(0) });
         }
-        Self {
+        Ok(Self {
             servers,
             groups,
-            connect_timeout: settings.connect_timeout,
+            dialer: Dialer::new(settings)?,
             response_timeout: settings.response_timeout,
             body_timeout: settings.body_timeout,
             keep_alive: settings.keep_alive,
             reuse_after_body: settings.reuse_after_body,
             tick: RECHECK_AFTER.min(settings.response_timeout.min(settings.body_timeout) / TICKS),
-        }
+        })
     }
 
     /// Whether another proxy sends requests to the portal: no server is given for most of them.
     pub(super) fn are_none(&self) -> bool {
         self.groups.first().is_none_or(|group| group.servers.is_empty())
+    }
+
+    /// How connections to the servers are made.
+    #[must_use]
+    pub fn dialer(&self) -> &Dialer {
+        &self.dialer
     }
 
     /// How long the portal may take to start its response.
@@ -111,12 +117,12 @@ impl Upstreams {
         ticks(self.body_timeout, self.tick)
     }
 
-    /// Records the result of a health check of the server with this `host:port`.
-    pub fn set_healthy(&self, authority: &str, healthy: bool) {
-        for server in self.servers.iter().filter(|server| server.authority == authority) {
+    /// Records the result of a health check of the server with this address.
+    pub fn set_healthy(&self, address: &str, healthy: bool) {
+        for server in self.servers.iter().filter(|server| server.settings.address == address) {
             if server.healthy.swap(healthy, Ordering::Relaxed) != healthy {
                 let state = if healthy { "answers again" } else { "does not answer" };
-                tracing::warn!(upstream.server = authority, "portal server {state}");
+                tracing::warn!(upstream.server = address, "portal server {state}");
             }
         }
     }
@@ -176,17 +182,10 @@ impl Upstreams {
     /// Connects to a server.
     pub(super) async fn dial(&self, index: usize) -> Result<PortalConnection, UpstreamError> {
         let server = self.servers.get(index).ok_or_else(no_server)?;
-        let unreachable =
-            |cause: String| UpstreamError::Unreachable { server: server.authority.clone(), cause };
-        let connecting = TcpStream::connect(&server.authority);
-        let connected = tokio::time::timeout(self.connect_timeout, connecting).await;
-        let stream = connected
-            .map_err(|_| unreachable(format!("no answer within {:?}", self.connect_timeout)))?
-            .map_err(|error| unreachable(error.to_string()))?;
-        stream
-            .set_nodelay(true)
-            .and_then(|()| socket::set_keepalive(&SockRef::from(&stream)))
-            .map_err(|error| unreachable(error.to_string()))?;
+        let stream = self.dialer.connect(&server.settings).await.map_err(|error| {
+            let server = server.settings.address.clone();
+            UpstreamError::Unreachable { server, cause: error.to_string() }
+        })?;
         Ok(PortalConnection::new(stream, self.tick))
     }
 }
@@ -210,8 +209,8 @@ impl Server {
     pub(super) fn checkout(&self) -> Option<PortalConnection> {
         let mut pool = self.idle.get_or_default().lock();
         loop {
-            let connection = pool.pop()?.connection;
-            if !connection.http_ref().is_stale() {
+            let mut connection = pool.pop()?.connection;
+            if !connection.http().is_stale() {
                 return Some(connection);
             }
         }
@@ -220,6 +219,6 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("authority", &self.authority).finish_non_exhaustive()
+        f.debug_struct("Server").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::bounds::Exceeded;
+use super::dial::Dialer;
 use super::request_body::{TooLarge, TooSlow};
 
 /// Why the portal has not answered a request.
@@ -11,15 +12,15 @@ pub enum UpstreamError {
     /// The portal refused the connection, or did not accept it in time.
     #[error("the portal at {server} cannot be reached: {cause}")]
     Unreachable {
-        /// `host:port`.
+        /// Its address.
         server: String,
-        /// The error of the system.
+        /// Why, and what to do about it.
         cause: String,
     },
     /// The portal accepted the request but did not start to respond in time.
     #[error("the portal at {server} did not answer within {waited:?}")]
     TimedOut {
-        /// `host:port`.
+        /// Its address.
         server: String,
         /// The time limit.
         waited: Duration,
@@ -27,7 +28,7 @@ pub enum UpstreamError {
     /// The portal's response ended before its head was complete, or was not valid HTTP.
     #[error("the portal at {server} failed: {cause}")]
     BrokeOff {
-        /// `host:port`.
+        /// Its address.
         server: String,
         /// What went wrong.
         #[source]
@@ -63,7 +64,7 @@ pub(super) enum ExchangeError {
 
 impl ExchangeError {
     /// The error of the request, which was sent to this server.
-    pub(super) fn at(self, server: &str) -> UpstreamError {
+    pub(super) fn at(self, server: &str, dialer: &Dialer) -> UpstreamError {
         let server = server.to_owned();
         match self {
             Self::Failed(portcullis_http1::Error::RequestBody(error)) if error.is::<TooSlow>() => {
@@ -73,6 +74,11 @@ impl ExchangeError {
                 UpstreamError::BodyTooLarge
             }
             Self::Failed(portcullis_http1::Error::RequestBody(_)) => UpstreamError::BodyBroke,
+            Self::Failed(portcullis_http1::Error::Io(error))
+                if let Some(refusal) = dialer.refusal(&error) =>
+            {
+                UpstreamError::Unreachable { server, cause: refusal.to_string() }
+            }
             Self::Failed(cause) => UpstreamError::BrokeOff { server, cause },
             Self::Stalled => UpstreamError::BodyStalled,
             Self::Revoked => UpstreamError::Revoked,

@@ -5,23 +5,19 @@
 
 use std::fmt;
 use std::io;
-use std::mem::MaybeUninit;
-use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Response};
 use http_body::{Body, Frame, SizeHint};
-use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
 use super::chunked::Decoded;
 use super::request::RequestHead;
 use super::request_writer::RequestWriter;
 use super::response::{BodyDecoder, MAX_HEAD, ResponseHead};
+use super::stream::Stream;
 use super::{BodyError, Error};
 
 /// Size of the read buffer at first, and at most for large bodies.
@@ -32,7 +28,7 @@ const MAX_READ_LIMITED: usize = 16 * 1024;
 
 /// A connection to a server.
 pub struct Connection<B> {
-    stream: TcpStream,
+    stream: Stream,
     writer: RequestWriter<B>,
     read: BytesMut,
     /// Size of the next read. Doubles when a read fills the buffer.
@@ -57,9 +53,9 @@ where
 {
     /// Takes a stream over which nothing has been sent.
     #[must_use]
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: impl Into<Stream>) -> Self {
         Self {
-            stream,
+            stream: stream.into(),
             writer: RequestWriter::default(),
             read: BytesMut::new(),
             read_size: MIN_READ,
@@ -110,7 +106,7 @@ where
     pub fn abort_request(&mut self) -> io::Result<()> {
         self.writer.discard();
         self.reusable = false;
-        SockRef::from(&self.stream).shutdown(Shutdown::Write)
+        self.stream.shut_down_writing()
     }
 
     /// Ready when the server sends anything or closes the connection.
@@ -121,10 +117,8 @@ where
     /// Whether the server has closed the idle connection or sent something that was not requested,
     /// according to the operating system at this moment. Takes one system call.
     #[must_use]
-    pub fn is_stale(&self) -> bool {
-        let mut byte = [MaybeUninit::uninit()];
-        let peeked = SockRef::from(&self.stream).peek(&mut byte);
-        !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    pub fn is_stale(&mut self) -> bool {
+        self.stream.is_stale()
     }
 
     /// Begins an exchange on an [idle](Self::is_idle) connection that is not
@@ -214,14 +208,13 @@ where
     /// an ordinary close keeps the port for a minute (TIME_WAIT).
     pub fn close(self) {
         if self.writer.is_done() && self.is_response_complete() {
-            // If this fails, the close is an ordinary one.
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            self.stream.reset_on_close();
         }
     }
 
     /// The stream and what has been read from it, after a switch to another protocol.
     #[must_use]
-    pub fn into_stream(self) -> (TcpStream, Bytes) {
+    pub fn into_stream(self) -> (Stream, Bytes) {
         (self.stream, self.read.freeze())
     }
 

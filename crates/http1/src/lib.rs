@@ -13,9 +13,10 @@
 //! | `response`, `chunked` | the head of a response; its body, without the framing |
 //! | `repair` | invalid heads of old servers that can be made valid |
 //! | [`fields`] | which fields are for one connection, and which may be trailers |
+//! | [`Stream`] | TCP, TLS or a Unix socket |
 //! | [`socket`] | options of TCP sockets, including those to clients |
 //!
-//! The crate does not connect, pool, retry or time out.
+//! The crate does not connect, pool, retry or time out; TLS handshakes are its callers'.
 //!
 //! ```
 //! use http::{Method, header};
@@ -39,11 +40,13 @@ mod request;
 mod request_writer;
 mod response;
 pub mod socket;
+mod stream;
 
 use std::io;
 
 pub use self::connection::Connection;
 pub use self::request::RequestHead;
+pub use self::stream::Stream;
 
 /// An error of a request's body, whatever its source.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;

@@ -24,6 +24,8 @@ pub(super) struct RequestWriter<B> {
     after: &'static [u8],
     body: Option<B>,
     framing: Framing,
+    /// Whether the stream may have kept back what was written last, as TLS does.
+    unflushed: bool,
 }
 
 /// The framing of the body.
@@ -72,7 +74,7 @@ where
     /// Whether the whole request has been written.
     #[must_use]
     pub(super) fn is_done(&self) -> bool {
-        self.body.is_none() && !self.has_bytes()
+        self.body.is_none() && !self.has_bytes() && !self.unflushed
     }
 
     /// Frees a buffer that grew for a large head.
@@ -88,6 +90,7 @@ where
         self.data = Bytes::new();
         self.after = &[];
         self.body = None;
+        self.unflushed = false;
     }
 
     /// Writes. Ready when the whole request has been written.
@@ -109,6 +112,10 @@ where
                 self.put(frame)?;
             }
             if !self.has_bytes() {
+                if self.unflushed {
+                    ready!(Pin::new(&mut *stream).poll_flush(cx))?;
+                    self.unflushed = false;
+                }
                 return if self.body.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
             let parts =
@@ -117,6 +124,7 @@ where
             if written == 0 {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
             }
+            self.unflushed = true;
             self.advance(written);
         }
     }
@@ -194,6 +202,7 @@ impl<B> Default for RequestWriter<B> {
             after: &[],
             body: None,
             framing: Framing::Length(0),
+            unflushed: false,
         }
     }
 }

@@ -37,6 +37,7 @@ use crate::directory::records::{Rights, Role, Scope};
 use crate::directory::{AuthServices, Directory, Memory};
 use crate::jobs::Jobs;
 use crate::mail::Mailer;
+use crate::proxy::upstream::Upstreams;
 use crate::session::{NewSession, SessionCache, Sessions, SignInWay};
 use crate::web::peer::Peer;
 use portcullis_audit::SigningKey;
@@ -119,7 +120,8 @@ impl Bench {
         let key = StoreKey::new([7; 32]);
         let backups = Backups::new(Arc::clone(feed.store()), key, known.0.clone(), audit.clone());
         let audit = (audit, jobs, backups);
-        let state = AdminState::new(&settings, known, audit, tester, authz, reload, clock::now());
+        let portal = (authz, Arc::new(Upstreams::new(&settings.upstream).unwrap()));
+        let state = AdminState::new(&settings, known, audit, tester, portal, reload, clock::now());
         Self { state, store, policies, _folder: folder }
     }
 

@@ -130,17 +130,39 @@ const MESSAGES: &[(&str, &str)] = &[
         "server.trusted_proxies: `10.0.0.*` is not a network (e.g. `10.0.0.0/8`) or an IP address",
     ),
     (
-        "upstream.servers = [\"https://10.0.0.1\"]",
-        "upstream.servers: `https://10.0.0.1` must begin with `http://`: TLS to the portal is not \
-         supported; name a port where it serves plain HTTP, or a local TLS client such as stunnel",
+        "upstream.servers = [\"ftp://10.0.0.1\"]",
+        "upstream.servers: `ftp://10.0.0.1` must begin with `http://`, `https://` or `unix:`",
     ),
     (
-        "upstream.servers = [\"10.0.0.1:9000\"]",
-        "upstream.servers: `10.0.0.1:9000` must begin with `http://`; write `http://10.0.0.1:9000`",
+        "upstream.servers = [\"unix:run/portal.sock\"]",
+        "upstream.servers: `unix:run/portal.sock` must have the whole path of a socket (e.g. \
+         `unix:/run/portal.sock`)",
     ),
     (
         "upstream.servers = [\"unix:///run/portal.sock\"]",
-        "upstream.servers: `unix:///run/portal.sock` must begin with `http://`",
+        "upstream.servers: `unix:///run/portal.sock` must have one slash after `unix:`; write \
+         `unix:/run/portal.sock`",
+    ),
+    (
+        "upstream.tls.ca = \"portal-ca.pem\"",
+        "upstream.tls: has no effect: no server in `upstream` begins with `https://`",
+    ),
+    (
+        "upstream.servers = [\"https://10.0.0.1\"]\nupstream.tls.certificate = \"gateway.crt\"",
+        "upstream.tls: requires `certificate` and `key`, or neither",
+    ),
+    (
+        "upstream.servers = [\"https://10.0.0.1\"]\nupstream.tls.name = \"a b\"",
+        "upstream.tls.name: `a b` is not the name of a host (e.g. `portal.example`) or an IP address",
+    ),
+    (
+        "upstream.servers = [\"https://10.0.0.1\"]\nupstream.tls.verify = false",
+        "upstream.tls.verify: unknown setting; `upstream.tls` has `ca`, `certificate`, `key`, `name`",
+    ),
+    (
+        "upstream.servers = [\"10.0.0.1:9000\"]",
+        "upstream.servers: `10.0.0.1:9000` must begin with `http://`, `https://` or `unix:`; write \
+         `http://10.0.0.1:9000`",
     ),
     (
         "upstream.servers = [\"http://ann:hunter2@10.0.0.1\"]",
@@ -278,10 +300,8 @@ const MESSAGES: &[(&str, &str)] = &[
         "upstream.others.reports: must have at least one server (e.g. `http://127.0.0.1:9100`)",
     ),
     (
-        "upstream.others.reports = [\"https://10.0.0.1\"]",
-        "upstream.others.reports: `https://10.0.0.1` must begin with `http://`: TLS to the portal is \
-         not supported; name a port where it serves plain HTTP, or a local TLS client such as \
-         stunnel",
+        "upstream.others.reports = [\"ftp://10.0.0.1\"]",
+        "upstream.others.reports: `ftp://10.0.0.1` must begin with `http://`, `https://` or `unix:`",
     ),
     (
         "upstream.others.\"a b\" = [\"http://10.0.0.1\"]",

@@ -1,6 +1,6 @@
 //! Where a request goes.
 
-use crate::config::PublicUrl;
+use crate::config::{PublicUrl, Transport, UpstreamServer};
 
 /// A server, and the host that requests to it name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,15 +27,20 @@ impl Endpoint {
         }
     }
 
-    /// One of the portal's servers (`host:port`), asked for a host as the gateway asks it.
-    pub(in crate::doctor) fn portal(authority: &str, host: &str) -> Self {
-        let name = authority.rsplit_once(':').map_or(authority, |(name, _)| name);
-        Self {
-            https: false,
-            name: name.trim_matches(['[', ']']).to_owned(),
-            address: authority.to_owned(),
-            host: host.to_owned(),
+    /// One of the portal's servers, asked for a host as the gateway asks it. `None` for a Unix
+    /// socket, which no other machine reaches.
+    pub(in crate::doctor) fn portal(server: &UpstreamServer, host: &str) -> Option<Self> {
+        if matches!(server.transport, Transport::Unix(_)) {
+            return None;
         }
+        let address = &server.address;
+        let name = address.rsplit_once(':').map_or(address.as_str(), |(name, _)| name);
+        Some(Self {
+            https: server.is_https(),
+            name: name.trim_matches(['[', ']']).to_owned(),
+            address: address.clone(),
+            host: host.to_owned(),
+        })
     }
 
     pub(in crate::doctor) fn is_https(&self) -> bool {

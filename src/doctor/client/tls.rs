@@ -7,9 +7,9 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+
+use crate::credential::authorities;
 
 /// What a server has presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +42,9 @@ impl Tls {
     /// Those of the system.
     pub(in crate::doctor) fn new() -> Self {
         let provider = Arc::new(ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let authorities = Arc::new(authorities::of_system());
         let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            WebPkiServerVerifier::builder_with_provider(authorities, Arc::clone(&provider));
         // Fails without any authority.
         Self { provider, webpki: verifier.build().ok() }
     }

@@ -108,6 +108,19 @@ async fn check_labels_errors_with_their_place_as_warnings() {
 }
 
 #[tokio::test]
+async fn check_reads_the_files_of_tls_to_the_portal() {
+    let home = home(PAGES).await;
+    home.settings("upstream.others.a = [\"https://127.0.0.1:9\"]\nupstream.tls.ca = \"ca.pem\"\n");
+    for command in ["check", "serve"] {
+        let said = home.run(&[command]).await.refused();
+        assert!(said.ends_with("upstream.tls.ca: ca.pem: does not exist\n"), "{command}: {said}");
+    }
+    let made = rcgen::generate_simple_self_signed(["portal.internal".to_owned()]).unwrap();
+    std::fs::write(home.path("ca.pem"), made.cert.pem()).unwrap();
+    home.run(&["check"]).await.done();
+}
+
+#[tokio::test]
 async fn check_finds_files_where_folders_are_required() {
     let home = home(PAGES).await;
     std::fs::write(home.path("a-file"), "").unwrap();

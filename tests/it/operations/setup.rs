@@ -105,7 +105,9 @@ async fn init_explains_a_wrong_option() {
     let (_folder, ran) = created(&options).await;
     assert_eq!(ran.code, 2);
     assert!(
-        ran.err.contains("must begin with `http://`; write `http://127.0.0.1:9000`"),
+        ran.err.contains(
+            "must begin with `http://`, `https://` or `unix:`; write `http://127.0.0.1:9000`"
+        ),
         "{ran:?}"
     );
 }

@@ -5,7 +5,7 @@ use http::header;
 use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Empty, Full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -70,7 +70,8 @@ async fn exchange(
 
 /// Waits until the server's data or its close can be seen.
 async fn readable(connection: &Connection<Sent>) {
-    connection.stream.readable().await.unwrap();
+    let Stream::Tcp(stream) = &connection.stream else { panic!("not TCP") };
+    stream.readable().await.unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,184 @@
+//! One of the portal's servers, as a setting names it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use rustls::pki_types::ServerName;
+
+/// The longest path of a Unix socket, in bytes (`sun_path`, without the zero at its end).
+const LONGEST_PATH: usize = 107;
+const UNIX: &str = "unix:";
+
+/// One of the portal's servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamServer {
+    /// `host:port` to connect to, or `unix:` and the path of a socket. Names the server in messages
+    /// and in the API.
+    pub address: String,
+    /// What the connection goes over.
+    pub transport: Transport,
+}
+
+/// What a connection to a server goes over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP.
+    Http,
+    /// TLS over TCP. The certificate must have this name if `upstream.tls.name` does not say another.
+    Https(ServerName<'static>),
+    /// The Unix socket at this path.
+    Unix(PathBuf),
+}
+
+impl UpstreamServer {
+    /// Whether connections to it use TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        matches!(self.transport, Transport::Https(_))
+    }
+}
+
+/// As in the settings.
+impl fmt::Display for UpstreamServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.transport {
+            Transport::Http => "http://",
+            Transport::Https(_) => "https://",
+            Transport::Unix(_) => "",
+        };
+        write!(f, "{scheme}{}", self.address)
+    }
+}
+
+impl FromStr for UpstreamServer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(path) = text.strip_prefix(UNIX) {
+            return unix(path);
+        }
+        let (is_https, rest) = match text.split_once("://") {
+            Some(("http", rest)) => (false, rest),
+            Some(("https", rest)) => (true, rest),
+            Some(_) => return Err("must begin with `http://`, `https://` or `unix:`".to_owned()),
+            None => {
+                return Err(format!(
+                    "must begin with `http://`, `https://` or `unix:`; write `http://{text}`"
+                ));
+            }
+        };
+        let scheme = if is_https { "https" } else { "http" };
+        let wrong = || format!("is not a server (e.g. `{scheme}://127.0.0.1:9000`)");
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if let Some(end) = authority.find(['/', '?', '#']) {
+            let server = authority.get(..end).unwrap_or_default();
+            return Err(format!(
+                "must not have a path or query, because requests keep their own; write \
+                 `{scheme}://{server}`"
+            ));
+        }
+        let uri: http::uri::Authority = authority.parse().map_err(|_| wrong())?;
+        if authority.contains('@') {
+            return Err("must not have a user name; for HTTP Basic authentication, set \
+                        `identity.basic`"
+                .to_owned());
+        }
+        let host = uri.host();
+        if host.is_empty() {
+            return Err(wrong());
+        }
+        let port = portcullis_policy::port_of(&uri)
+            .map_err(|_| "must have a port from 1 to 65535")?
+            .unwrap_or(if is_https { 443 } else { 80 });
+        let transport = if is_https {
+            let name = host.trim_matches(['[', ']']).to_owned();
+            Transport::Https(ServerName::try_from(name).map_err(|_| wrong())?)
+        } else {
+            Transport::Http
+        };
+        Ok(Self { address: format!("{host}:{port}"), transport })
+    }
+}
+
+fn unix(path: &str) -> Result<UpstreamServer, String> {
+    if let Some(path) = path.strip_prefix("//") {
+        return Err(format!("must have one slash after `unix:`; write `unix:{path}`"));
+    }
+    if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+        return Err(
+            "must have the whole path of a socket (e.g. `unix:/run/portal.sock`)".to_owned()
+        );
+    }
+    if path.len() > LONGEST_PATH {
+        return Err(format!("has a path of more than {LONGEST_PATH} bytes, which no socket has"));
+    }
+    let (address, transport) = (format!("{UNIX}{path}"), Transport::Unix(path.into()));
+    Ok(UpstreamServer { address, transport })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<UpstreamServer, String> {
+        text.parse()
+    }
+
+    #[test]
+    fn an_upstream_server_is_a_host_and_a_port() {
+        for (text, address, shown) in [
+            ("http://portal", "portal:80", "http://portal:80"),
+            ("http://[::1]:9000/", "[::1]:9000", "http://[::1]:9000"),
+            ("http://h:65535", "h:65535", "http://h:65535"),
+            ("http://[::1]", "[::1]:80", "http://[::1]:80"),
+            ("https://portal", "portal:443", "https://portal:443"),
+            ("https://[::1]", "[::1]:443", "https://[::1]:443"),
+        ] {
+            let server = parsed(text).unwrap();
+            assert_eq!((&*server.address, &*server.to_string()), (address, shown));
+        }
+        for text in [
+            "http://",
+            "https://",
+            "http://u@portal",
+            "http://portal/path",
+            "portal:80",
+            "http://:80",
+            "ftp://portal",
+            "https://po rtal",
+        ] {
+            assert!(parsed(text).is_err(), "{text}");
+        }
+        for port in ["99999", "65536", "", "0", "+80", "080"] {
+            for host in ["http://127.0.0.1", "http://[::1]", "https://portal"] {
+                let wrong = parsed(&format!("{host}:{port}")).unwrap_err();
+                assert_eq!(wrong, "must have a port from 1 to 65535", "{host}:{port}");
+            }
+        }
+    }
+
+    #[test]
+    fn tls_verifies_the_name_or_the_address_of_the_url() {
+        for (text, expected) in [
+            ("https://portal.example:9443", "portal.example"),
+            ("https://10.0.0.7", "10.0.0.7"),
+            ("https://[::1]:9443", "::1"),
+        ] {
+            let expected = ServerName::try_from(expected).unwrap();
+            assert_eq!(parsed(text).unwrap().transport, Transport::Https(expected), "{text}");
+        }
+        assert!(!parsed("http://portal.example").unwrap().is_https());
+    }
+
+    #[test]
+    fn a_unix_server_is_a_whole_path() {
+        let server = parsed("unix:/run/portal.sock").unwrap();
+        assert_eq!(server.transport, Transport::Unix("/run/portal.sock".into()));
+        assert_eq!(server.to_string(), "unix:/run/portal.sock");
+        let long = format!("unix:/{}", "a".repeat(LONGEST_PATH));
+        for text in ["unix:", "unix:run/portal.sock", "unix:/run/", "unix:///run/a", &long] {
+            assert!(parsed(text).is_err(), "{text}");
+        }
+    }
+}
