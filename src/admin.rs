@@ -29,7 +29,7 @@
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
 //! | `files` | records as a file, and applying one |
 //! | `audit` | the audit log |
-//! | `health`, `status`, `overview`, `portal_servers`, `certificates` | probes, and the gateway at a glance |
+//! | `health`, `status`, `overview`, `portal_servers`, `server_status`, `certificates` | probes, and the gateway at a glance |
 //! | `ui` | the pages for administrators, a client of all of the above |
 
 use std::sync::Arc;
@@ -81,6 +81,7 @@ mod response;
 mod routes;
 mod schemas;
 mod scoped;
+mod server_status;
 mod session;
 mod sessions;
 mod site;

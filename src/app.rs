@@ -177,7 +177,7 @@ impl Server {
             gateway,
             admin,
             redirect: RedirectListener::new(&settings.server, sockets.redirect),
-            health: HealthChecks::new(&settings.upstream, Arc::clone(&upstreams)),
+            health: HealthChecks::new(settings, Arc::clone(&upstreams)),
             threads: settings.server.threads,
             shutdown_grace: settings.server.shutdown_grace,
             connections,

@@ -47,6 +47,7 @@ mod organizations;
 mod password;
 mod personal_data;
 mod policy;
+mod portal_servers;
 mod preferences;
 mod progress;
 mod question;
@@ -182,6 +183,9 @@ enum ClientCommand {
     /// List or release sign-ins locked after failed attempts
     #[command(subcommand)]
     Lockouts(lockouts::Command),
+    /// List the portal's servers, or take one out of service
+    #[command(subcommand)]
+    PortalServers(portal_servers::Command),
     /// List, show or retry emails to portal users
     #[command(subcommand)]
     Mail(mail::Command),
@@ -353,6 +357,7 @@ impl ClientCommand {
             Self::View(args) => args.run(console),
             Self::Impersonate(args) => args.run(console),
             Self::Lockouts(command) => command.run(console),
+            Self::PortalServers(command) => command.run(console),
             Self::Mail(command) => command.run(console),
             Self::Policy(command) => command.run(console),
             Self::Permissions => policy::permissions(console),

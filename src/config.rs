@@ -20,7 +20,7 @@
 //! | `settings`, `load` | all sections, and how they are read |
 //! | `problem` | what is reported |
 //! | `server`, `tls`, `limits`, `forward_auth`, `upstream`, `store`, `admin`, `session`, `credentials`, `backup`, `mail`, `identity`, `branding`, `telemetry`, `check` | the sections |
-//! | `upstream_server`, `upstream_tls` | the servers of `upstream`, and TLS to them |
+//! | `upstream_server`, `upstream_tls`, `health_check` | the servers of `upstream`, TLS to them, and how they are checked |
 //! | `served_hosts` | the hosts of `server`, and comparison with them |
 //! | `contact`, `page_links` | where pages say to ask for help, and the links at their foot |
 //! | `public_url`, `cookie_names`, `header_names`, `field_encoding`, `colour` | types of single values |
@@ -38,6 +38,7 @@ mod effective;
 pub mod field_encoding;
 mod forward_auth;
 pub mod header_names;
+mod health_check;
 mod identity;
 mod ignored_variable;
 mod limits;
@@ -71,6 +72,7 @@ pub use self::cookie_names::CookieNames;
 pub use self::credentials::{KEY_FILE, Passwords};
 pub use self::effective::{EffectiveSetting, EffectiveValue};
 pub use self::field_encoding::FieldEncoding;
+pub use self::health_check::HealthCheck;
 pub use self::identity::{BasicAccount, Disclosure, IdentityCookie, IdentitySettings, Placeholder};
 pub use self::ignored_variable::IgnoredVariable;
 pub use self::limits::{Limits, LinkLimits};

@@ -15,7 +15,8 @@
 //! | `forward`, [`headers`] | the request as the portal gets it |
 //! | `exchange`, `send`, `lease`, `request_body`, `bounds` | sending it, and the limits on that |
 //! | [`upstream`], `portal_connection`, `upstream_error` | the portal's servers, and connections to them |
-//! | [`dial`], `tls_refusal` | connecting to them, and why TLS failed |
+//! | [`rotation`], [`server_state`], `server_changes` | which of them gets a request |
+//! | [`dial`], `tls_refusal`, [`probe`] | connecting to them, why TLS failed, and requests of the gateway itself |
 //! | `banner` | the banner in pages that staff view |
 //! | `response_body`, `location`, `tunnel` | the response, or a WebSocket, on its way to the client |
 //! | `watch` | the re-check of what is open (I7) |
@@ -37,12 +38,16 @@ pub mod headers;
 mod lease;
 mod location;
 mod portal_connection;
+pub mod probe;
 pub mod question;
 mod received;
 mod request_body;
 mod responder;
 mod response_body;
+pub mod rotation;
 mod send;
+mod server_changes;
+pub mod server_state;
 mod tls_refusal;
 mod tunnel;
 pub mod upstream;
@@ -73,7 +78,7 @@ use self::bounds::{Sender, Unread};
 use self::forward::{ForwardContext, origin_form};
 use self::headers::Nominated;
 use self::request_body::RequestBody;
-use self::upstream::Group;
+use self::rotation::Group;
 use self::watch::AllowedRequest;
 use crate::authz::decision_record::{Entry, OpenLine, recordable};
 use crate::authz::{AccessRequest, Action, Refusal, Verdict};

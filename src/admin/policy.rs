@@ -3,22 +3,13 @@
 use serde::Serialize;
 
 use super::request::{NewRecord, NoFields, OptionalBody};
-use super::response::{ApiResult, Document, document};
+use super::response::{ApiResult, Document, List, document};
 use super::scoped::State;
 use super::state::AdminState;
 use crate::authz::access;
 use crate::directory::consequences::groups_that_reach;
 use crate::directory::{Hits, Snapshot};
 use portcullis_policy::{Route, Upstream};
-
-/// A list that is not paged.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-#[schemars(rename = "{T}List")]
-pub(super) struct List<T> {
-    items: Vec<T>,
-    /// Always `null`: the list is complete.
-    next: Option<()>,
-}
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "Permission")]
@@ -68,7 +59,7 @@ pub(super) async fn permissions(
     let items = snapshot.policy().catalogue().permissions().iter().map(|permission| {
         PermissionView { id: &permission.id, name: &permission.name, identity: permission.identity }
     });
-    document(&List { items: items.collect(), next: None })
+    document(&items.collect::<List<_>>())
 }
 
 pub(super) async fn routes(
@@ -77,7 +68,7 @@ pub(super) async fn routes(
     let snapshot = admin.directory.snapshot();
     let policy = snapshot.policy();
     let items = policy.routes().iter().map(|route| view(route, &snapshot));
-    document(&List { items: items.collect(), next: None })
+    document(&items.collect::<List<_>>())
 }
 
 pub(super) async fn reload(

@@ -1,54 +1,66 @@
-//! The portal's servers: whether they accept connections, for `status`.
+//! `portal-servers`: the portal's servers, and draining.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use serde::Serialize;
+use serde::Deserialize;
+use serde_json::Map;
 
-use crate::config::{self, UpstreamServer};
-use crate::proxy::upstream::Upstreams;
+use super::problem::Problem;
+use super::request::{Body, Id, NewRecord};
+use super::response::{ApiResult, Document, List, document};
+use super::scoped::State;
+use super::server_status::ServerStatus;
+use super::state::AdminState;
+use crate::directory::records::audit::{Occurrence, Subject};
 
-/// The portal's servers, as the settings name them.
-#[derive(Debug)]
-pub(super) struct PortalServers {
-    servers: Vec<(Option<String>, UpstreamServer)>,
-    upstreams: Arc<Upstreams>,
+/// How long a server may take to accept a connection.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What can be changed.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "PortalServerPatch")]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServerPatch {
+    /// `true`: it gets no new requests, and those that it works on continue. Until the gateway is
+    /// restarted.
+    draining: Option<bool>,
 }
 
-/// A server of the portal, and whether it accepts connections.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-#[schemars(rename = "PortalServer")]
-pub(super) struct ServerStatus<'a> {
-    /// The name in `upstream.others`; `null` for those of `upstream.servers`.
-    upstream: Option<&'a str>,
-    pub(super) address: &'a str,
-    reachable: bool,
-    pub(super) error: Option<String>,
+pub(super) async fn list(
+    State(admin): State<AdminState>,
+) -> ApiResult<Document<List<ServerStatus<'static>>>> {
+    let servers = admin.portal_servers.statuses(PATIENCE).await;
+    document(&servers.into_iter().collect::<List<_>>())
 }
 
-impl PortalServers {
-    pub(super) fn new(settings: &config::Upstream, upstreams: Arc<Upstreams>) -> Self {
-        let names =
-            std::iter::once(None).chain(settings.others.iter().map(|(name, _)| Some(name.clone())));
-        let servers = names.zip(settings.groups()).flat_map(|(name, servers)| {
-            servers.iter().map(move |server| (name.clone(), server.clone()))
-        });
-        Self { servers: servers.collect(), upstreams }
+pub(super) async fn show(
+    State(admin): State<AdminState>,
+    Id(address): Id,
+) -> ApiResult<Document<ServerStatus<'static>>> {
+    document(&admin.portal_server(&address).await?)
+}
+
+pub(super) async fn change(
+    State(admin): State<AdminState>,
+    NewRecord(change): NewRecord,
+    Id(address): Id,
+    Body(ServerPatch { draining }): Body<ServerPatch>,
+) -> ApiResult<Document<ServerStatus<'static>>> {
+    let mut server = admin.portal_server(&address).await?;
+    if let Some(draining) = draining.filter(|draining| *draining != server.draining) {
+        let kind = if draining { "portal-server.draining" } else { "portal-server.resumed" };
+        let subject = Subject::new("portal-server", &address, &address);
+        let occurrence = Occurrence { subject, ..Occurrence::of_gateway(kind, Map::new()) };
+        admin.audit.note(&change, occurrence).await?;
+        admin.portal_servers.set_draining(&address, draining);
+        server.draining = draining;
     }
+    document(&server)
+}
 
-    /// Connects to each of them, for at most `patience`.
-    pub(super) async fn statuses(&self, patience: Duration) -> Vec<ServerStatus<'_>> {
-        let dialer = &self.upstreams.dialer().within(patience);
-        join_all(self.servers.iter().map(|(upstream, server)| async move {
-            let error = dialer.connect(server).await.err().map(|error| error.to_string());
-            ServerStatus {
-                upstream: upstream.as_deref(),
-                address: &server.address,
-                reachable: error.is_none(),
-                error,
-            }
-        }))
-        .await
+impl AdminState {
+    async fn portal_server(&self, address: &str) -> ApiResult<ServerStatus<'_>> {
+        let server = self.portal_servers.find(address, PATIENCE).await;
+        server.ok_or_else(|| Problem::not_found("portal server", address))
     }
 }

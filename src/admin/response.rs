@@ -231,6 +231,21 @@ pub(super) fn document<T: Serialize>(document: &T) -> ApiResult<Document<T>> {
     Ok(Document(Json(document).into_response(), PhantomData))
 }
 
+/// A list that is not paged.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
+pub(super) struct List<T> {
+    items: Vec<T>,
+    /// Always `null`: the list is complete.
+    next: Option<()>,
+}
+
+impl<T> FromIterator<T> for List<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self { items: items.into_iter().collect(), next: None }
+    }
+}
+
 /// A page of a list, as a caller's scope shows it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Scoped{P}")]

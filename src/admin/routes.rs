@@ -10,7 +10,8 @@ use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     administrators, audit, backup, documentation, end_users, explain, files, groups, health,
     imports, jobs, lockouts, mail, openapi, organizations, overview, own_account, personal_data,
-    policy, preferences, session, sessions, status, tokens, trials, user_tokens, users, views,
+    policy, portal_servers, preferences, session, sessions, status, tokens, trials, user_tokens,
+    users, views,
 };
 
 /// Every route of the API.
@@ -205,6 +206,12 @@ pub(super) fn table() -> Table {
                 .refuses(&["not-found"]))
         .route(Support, Organizations, DELETE, "/api/v1/lockouts/{id}", lockouts::release,
             op("lockouts.release", "Clear the failures of a lockout"))
+        .route(Read, Gateway, GET, "/api/v1/portal-servers", portal_servers::list,
+            op("portal_servers.list", "List the portal's servers"))
+        .route(Read, Gateway, GET, "/api/v1/portal-servers/{id}", portal_servers::show,
+            op("portal_servers.show", "Get a server of the portal by its address"))
+        .route(Manage, Gateway, PATCH, "/api/v1/portal-servers/{id}", portal_servers::change,
+            op("portal_servers.change", "Drain a server of the portal, or let it take requests again"))
         .route(Read, Gateway, GET, "/api/v1/preferences", preferences::show,
             op("preferences.show", "Get the preferences"))
         .route(Manage, Gateway, PATCH, "/api/v1/preferences", preferences::change,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::caller::{Access, Authentication};
 use super::certificates::Certificates;
-use super::portal_servers::PortalServers;
+use super::server_status::PortalServers;
 use super::site::Site;
 use crate::audit::AuditLog;
 use crate::authz::Authorizer;
@@ -49,7 +49,7 @@ pub struct AdminState {
     /// When the gateway was started.
     pub(super) started: Timestamp,
     pub(super) policy_directory: Arc<Path>,
-    pub(super) portal_servers: Arc<PortalServers>,
+    pub(super) portal_servers: PortalServers,
     pub(super) certificates: Certificates,
     pub(super) rules: AdminRules,
     pub(super) site: Arc<Site>,
@@ -90,7 +90,7 @@ impl AdminState {
             authz,
             started,
             policy_directory: settings.policy.directory.as_path().into(),
-            portal_servers: Arc::new(PortalServers::new(&settings.upstream, upstreams)),
+            portal_servers: PortalServers::new(&settings.upstream, upstreams),
             certificates: Certificates::read(settings),
             rules: AdminRules::new(&settings.admin),
             site: Arc::new(Site::new(&settings.admin)),
@@ -111,6 +111,7 @@ impl AdminState {
             jobs: Jobs::of_dry_run(directory.clone()),
             mail: MailQueue::new(directory.clone()),
             mail_tester: self.mail_tester.of_dry_run(),
+            portal_servers: self.portal_servers.of_dry_run(),
             own: directory.clone(),
             directory,
             sessions,

@@ -8,10 +8,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::portal_servers::ServerStatus;
 use super::problem::Problem;
 use super::response::{ApiResult, Document, document};
 use super::scoped::State;
+use super::server_status::ServerStatus;
 use super::state::AdminState;
 use crate::backup::{Schedule, ScheduleStatus};
 use crate::clock;

@@ -38,7 +38,7 @@ const ASKING: [&str; 25] = [
 ];
 
 /// The commands that `--dry-run` has an effect with.
-const WRITING: [&str; 57] = [
+const WRITING: [&str; 59] = [
     "bulk enable",
     "bulk disable",
     "bulk users",
@@ -83,6 +83,8 @@ const WRITING: [&str; 57] = [
     "preferences set",
     "sessions end",
     "lockouts release",
+    "portal-servers drain",
+    "portal-servers resume",
     "mail retry",
     "mail test",
     "policy reload",

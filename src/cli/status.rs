@@ -108,10 +108,21 @@ fn server_state(server: &Value) -> String {
         Some(name) => format!(" ({name})"),
         None => String::new(),
     };
-    match field(server, "error").as_str() {
-        Some(error) => format!("{address}{name}, unreachable: {error}"),
-        None => format!("{address}{name}, reachable"),
+    format!("{address}{name}, {}", server_condition(server))
+}
+
+/// Whether a server of the portal accepts connections, passes its health checks, and is draining.
+pub(super) fn server_condition(server: &Value) -> String {
+    let mut condition = match (field(server, "error").as_str(), field(server, "healthy").as_bool())
+    {
+        (Some(error), _) => format!("unreachable: {error}"),
+        (None, Some(false)) => format!("unhealthy: {}", text(server, "problem")),
+        (None, _) => "reachable".to_owned(),
+    };
+    if field(server, "draining") == true {
+        condition.insert_str(0, "draining, ");
     }
+    condition
 }
 
 /// `every 1day to /var/backups/portcullis, last 2026-11-25T09:00:00Z`.
@@ -172,6 +183,9 @@ mod tests {
                     { "upstream": null, "address": "10.0.0.7:9000", "reachable": true, "error": null },
                     { "upstream": "files", "address": "10.0.0.8:9100", "reachable": false,
                       "error": "connection refused" },
+                    { "upstream": "files", "address": "10.0.0.9:9100", "reachable": true,
+                      "error": null, "healthy": false, "problem": "/health responds with 503",
+                      "draining": true },
                 ],
             },
             "organizations": 4,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderName;
 use portcullis_policy::{Portal, Reading, Readings};
 
+use super::health_check::HealthCheck;
 use super::reader::Reader;
 use super::upstream_server::UpstreamServer;
 use super::upstream_tls::UpstreamTls;
@@ -39,9 +40,8 @@ pub struct Upstream {
     pub requests: usize,
     /// `upstream.server_requests`: concurrent requests at one of its servers.
     pub server_requests: usize,
-    /// `upstream.health_interval`: interval of health checks of servers that requests are distributed
-    /// over.
-    pub health_interval: Duration,
+    /// `upstream.health_…`: how the servers are checked.
+    pub health: HealthCheck,
     /// `upstream.remove_headers`: request headers to remove, because this portal treats them as
     /// commands.
     pub remove_headers: Vec<HeaderName>,
@@ -76,7 +76,7 @@ impl Upstream {
             reuse_after_body: r.boolean("upstream.reuse_after_body", false),
             requests: r.number("upstream.requests", 4096, 1, 1_000_000),
             server_requests: r.number("upstream.server_requests", 2048, 1, 1_000_000),
-            health_interval: r.duration("upstream.health_interval", seconds(5)),
+            health: HealthCheck::read(r),
             remove_headers: field_names(r, "upstream.remove_headers"),
             pass_headers: field_names(r, "upstream.pass_headers"),
             readings: readings(r),

@@ -9,6 +9,10 @@ use rustls::pki_types::ServerName;
 /// The longest path of a Unix socket, in bytes (`sun_path`, without the zero at its end).
 const LONGEST_PATH: usize = 107;
 const UNIX: &str = "unix:";
+/// What comes before the weight.
+const WEIGHT: &str = " weight=";
+/// The largest weight. The rotation has an entry for each unit of a weight.
+const MOST_WEIGHT: u16 = 100;
 
 /// One of the portal's servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub struct UpstreamServer {
     pub address: String,
     /// What the connection goes over.
     pub transport: Transport,
+    /// Its part of the requests, in proportion to the weights of the others: 1 to 100, by default 1.
+    pub weight: u16,
 }
 
 /// What a connection to a server goes over.
@@ -39,7 +45,7 @@ impl UpstreamServer {
     }
 }
 
-/// As in the settings.
+/// As in the settings, without the weight.
 impl fmt::Display for UpstreamServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.transport {
@@ -55,8 +61,12 @@ impl FromStr for UpstreamServer {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (text, weight) = match text.split_once(WEIGHT) {
+            Some((text, weight)) => (text, weight_of(weight)?),
+            None => (text, 1),
+        };
         if let Some(path) = text.strip_prefix(UNIX) {
-            return unix(path);
+            return unix(path, weight);
         }
         let (is_https, rest) = match text.split_once("://") {
             Some(("http", rest)) => (false, rest),
@@ -97,11 +107,20 @@ impl FromStr for UpstreamServer {
         } else {
             Transport::Http
         };
-        Ok(Self { address: format!("{host}:{port}"), transport })
+        Ok(Self { address: format!("{host}:{port}"), transport, weight })
     }
 }
 
-fn unix(path: &str) -> Result<UpstreamServer, String> {
+fn weight_of(text: &str) -> Result<u16, String> {
+    let weight = text.parse().ok().filter(|weight| (1..=MOST_WEIGHT).contains(weight));
+    weight.ok_or_else(|| {
+        format!(
+            "must have a weight from 1 to {MOST_WEIGHT} (e.g. `http://127.0.0.1:9000 weight=2`)"
+        )
+    })
+}
+
+fn unix(path: &str, weight: u16) -> Result<UpstreamServer, String> {
     if let Some(path) = path.strip_prefix("//") {
         return Err(format!("must have one slash after `unix:`; write `unix:{path}`"));
     }
@@ -114,7 +133,7 @@ fn unix(path: &str) -> Result<UpstreamServer, String> {
         return Err(format!("has a path of more than {LONGEST_PATH} bytes, which no socket has"));
     }
     let (address, transport) = (format!("{UNIX}{path}"), Transport::Unix(path.into()));
-    Ok(UpstreamServer { address, transport })
+    Ok(UpstreamServer { address, transport, weight })
 }
 
 #[cfg(test)]
@@ -169,6 +188,24 @@ mod tests {
             assert_eq!(parsed(text).unwrap().transport, Transport::Https(expected), "{text}");
         }
         assert!(!parsed("http://portal.example").unwrap().is_https());
+    }
+
+    #[test]
+    fn weight_follows_the_server() {
+        for (text, address, weight) in [
+            ("http://portal", "portal:80", 1),
+            ("http://portal weight=1", "portal:80", 1),
+            ("https://[::1]:9000 weight=100", "[::1]:9000", 100),
+            ("unix:/run/portal.sock weight=3", "unix:/run/portal.sock", 3),
+        ] {
+            let server = parsed(text).unwrap();
+            assert_eq!((&*server.address, server.weight), (address, weight), "{text}");
+        }
+        for weight in ["0", "101", "-1", "+1x", "", "2 weight=3", "1.5"] {
+            let wrong = parsed(&format!("http://portal weight={weight}")).unwrap_err();
+            assert!(wrong.starts_with("must have a weight from 1 to 100 "), "{weight}: {wrong}");
+        }
+        assert!(parsed("http://portal Weight=2").is_err());
     }
 
     #[test]

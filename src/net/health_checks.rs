@@ -1,32 +1,30 @@
-//! Health checks of the portal's servers, where requests are distributed over several: pingora
-//! checks each at an interval, and requests go to those that pass. How a server is checked is ours,
-//! because the connection is: it is made as for a request, with TLS or to a Unix socket.
+//! Health checks of the portal's servers: pingora checks each at an interval and counts the results,
+//! and requests go to those that pass. How a server is checked is ours, because the connection is: it
+//! is made as for a request, with TLS or to a Unix socket.
 
 use std::fmt;
-use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora_core::protocols::l4::socket::SocketAddr as BackendAddress;
+use http::Method;
 use pingora_core::server::ShutdownWatch;
 use pingora_core::services::ServiceWithDependents;
 use pingora_core::services::background::{BackgroundService, background_service};
 use pingora_core::{Error, ErrorType};
 use pingora_load_balancing::discovery::Static;
 use pingora_load_balancing::health_check::HealthCheck;
-use pingora_load_balancing::{Backend, Backends, Extensions};
+use pingora_load_balancing::{Backend, Backends};
 
-use crate::config::{self, UpstreamServer};
-use crate::proxy::dial::Dialer;
+use crate::config::{self, Settings, UpstreamServer};
+use crate::proxy::probe::Probe;
+use crate::proxy::rotation::backend;
 use crate::proxy::upstream::Upstreams;
 use crate::tasks::Tasks;
 
 /// Checks each server at an interval.
 pub struct HealthChecks {
-    servers: Vec<(UpstreamServer, Backend)>,
     backends: Backends,
-    upstreams: Arc<Upstreams>,
     interval: Duration,
 }
 
@@ -36,29 +34,41 @@ struct HealthService {
     tasks: Tasks,
 }
 
-/// Connects to a server.
-struct Connects(Dialer);
+/// One check of a server.
+struct Check {
+    upstreams: Arc<Upstreams>,
+    settings: config::HealthCheck,
+    /// `None`: a check connects.
+    probe: Option<Probe>,
+}
 
 impl HealthChecks {
-    /// Checks of these servers, or `None` if no group has several.
+    /// Checks of the servers that requests are distributed over, and of all if a path to request is
+    /// set. `None` without any.
     #[must_use]
-    pub fn new(settings: &config::Upstream, upstreams: Arc<Upstreams>) -> Option<Self> {
-        let mut checked: Vec<_> =
-            settings.groups().filter(|servers| servers.len() > 1).flatten().collect();
+    pub fn new(settings: &Settings, upstreams: Arc<Upstreams>) -> Option<Self> {
+        let Settings { server, upstream, .. } = settings;
+        let health = upstream.health.clone();
+        let is_checked = |group: &&[UpstreamServer]| group.len() > 1 || health.path.is_some();
+        let mut checked: Vec<_> = upstream.groups().filter(is_checked).flatten().collect();
         checked.sort_by_key(|server| &server.address);
-        checked.dedup();
+        checked.dedup_by_key(|server| &server.address);
         if checked.is_empty() {
             return None;
         }
-        let servers: Vec<_> = checked
-            .into_iter()
-            .zip(0..)
-            .map(|(server, position)| (server.clone(), backend(server, position)))
-            .collect();
-        let targets = servers.iter().map(|(_, backend)| backend.clone()).collect();
-        let mut backends = Backends::new(Static::new(targets));
-        backends.set_health_check(Box::new(Connects(upstreams.dialer().clone())));
-        Some(Self { servers, backends, upstreams, interval: settings.health_interval })
+        let targets = checked.into_iter().enumerate();
+        let targets =
+            targets.map(|(number, server)| backend(number, server.weight, server.clone()));
+        let mut backends = Backends::new(Static::new(targets.collect()));
+        let probe = health.path.as_ref().map(|path| Probe {
+            method: Method::GET,
+            host: server.public_url.host().to_string(),
+            target: path.to_string(),
+            within: upstream.connect_timeout,
+        });
+        let interval = health.interval;
+        backends.set_health_check(Box::new(Check { upstreams, settings: health, probe }));
+        Some(Self { backends, interval })
     }
 
     pub(super) fn into_service(self, tasks: Tasks) -> impl ServiceWithDependents {
@@ -74,36 +84,44 @@ impl HealthChecks {
         loop {
             ticks.tick().await;
             self.backends.run_health_check(true).await;
-            for (server, backend) in &self.servers {
-                self.upstreams.set_healthy(&server.address, self.backends.ready(backend));
-            }
         }
     }
 }
 
-/// A server as pingora knows it. pingora identifies servers by IP address; a name has none before it
-/// is resolved, and a socket never has one, so the address is only a number.
-fn backend(server: &UpstreamServer, position: u128) -> Backend {
-    let mut ext = Extensions::new();
-    ext.insert(server.clone());
-    let address = SocketAddr::from((Ipv6Addr::from_bits(position), 0));
-    Backend { addr: BackendAddress::Inet(address), weight: 1, ext }
+impl Check {
+    async fn run(&self, server: &UpstreamServer) -> Result<(), String> {
+        let dialer = self.upstreams.dialer();
+        let Some(probe) = &self.probe else {
+            return dialer.connect(server).await.map(drop).map_err(|error| error.to_string());
+        };
+        let status = probe.send(server, dialer).await.map_err(|error| error.to_string())?;
+        if self.settings.expects(status) {
+            Ok(())
+        } else {
+            Err(format!("{} responds with {}", probe.target, status.as_u16()))
+        }
+    }
 }
 
 #[async_trait]
-impl HealthCheck for Connects {
+impl HealthCheck for Check {
     async fn check(&self, target: &Backend) -> pingora_core::Result<()> {
         let Some(server) = target.ext.get::<UpstreamServer>() else {
             return Error::e_explain(ErrorType::InternalError, "a backend without a server");
         };
-        match self.0.connect(server).await {
-            Ok(_) => Ok(()),
-            Err(error) => Error::e_explain(ErrorType::ConnectError, error.to_string()),
+        let result = self.run(server).await;
+        self.upstreams.set_checked(&server.address, &result);
+        result.or_else(|cause| Error::e_explain(ErrorType::ConnectError, cause))
+    }
+
+    async fn health_status_change(&self, target: &Backend, healthy: bool) {
+        if let Some(server) = target.ext.get::<UpstreamServer>() {
+            self.upstreams.set_healthy(&server.address, healthy);
         }
     }
 
-    fn health_threshold(&self, _success: bool) -> usize {
-        1
+    fn health_threshold(&self, success: bool) -> usize {
+        if success { self.settings.successes } else { self.settings.failures }
     }
 }
 

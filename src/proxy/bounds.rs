@@ -24,7 +24,7 @@ use portcullis_policy::{SessionKind, Subject};
 #[derive(Debug)]
 pub(super) struct Bounds {
     total: Shared,
-    servers: Vec<Shared>,
+    servers: Arc<[ServerRequests]>,
     shares: Shares,
     for_address: usize,
     for_link: usize,
@@ -121,6 +121,22 @@ pub(super) struct Slot {
     connection: Option<ConnectionRequests>,
 }
 
+/// The open requests at a server, with their limit.
+#[derive(Debug)]
+pub(super) struct ServerRequests(Shared);
+
+impl ServerRequests {
+    /// At most this many.
+    pub(super) fn new(most: usize) -> Self {
+        Self(Shared::new(most))
+    }
+
+    /// How many are open now.
+    pub(super) fn open(&self) -> usize {
+        self.0.all.load(Ordering::Relaxed)
+    }
+}
+
 /// A limit that is shared by signed-in users and free senders.
 #[derive(Debug)]
 struct Shared {
@@ -148,15 +164,12 @@ impl Sender {
 }
 
 impl Bounds {
-    pub(super) fn new(settings: &Settings) -> Arc<Self> {
-        let (upstream, limits) = (&settings.upstream, &settings.server.limits);
+    /// The limits of these settings. `servers` are the requests at each of the portal's servers.
+    pub(super) fn new(settings: &Settings, servers: Arc<[ServerRequests]>) -> Arc<Self> {
+        let limits = &settings.server.limits;
         Arc::new(Self {
-            total: Shared::new(upstream.requests),
-            servers: upstream
-                .groups()
-                .flatten()
-                .map(|_| Shared::new(upstream.server_requests))
-                .collect(),
+            total: Shared::new(settings.upstream.requests),
+            servers,
             shares: Shares::default(),
             for_address: limits.address_requests,
             for_link: limits.link_requests,
@@ -234,15 +247,15 @@ impl Slot {
     pub(super) fn take_server(&mut self, server: usize) -> bool {
         self.leave_server();
         let has_room =
-            self.bounds.servers.get(server).is_some_and(|shared| shared.enter(self.is_free));
+            self.bounds.servers.get(server).is_some_and(|requests| requests.0.enter(self.is_free));
         self.server = has_room.then_some(server);
         has_room
     }
 
     fn leave_server(&mut self) {
-        if let Some(shared) = self.server.take().and_then(|server| self.bounds.servers.get(server))
-        {
-            shared.leave(self.is_free);
+        let server = self.server.take().and_then(|server| self.bounds.servers.get(server));
+        if let Some(requests) = server {
+            requests.0.leave(self.is_free);
         }
     }
 }

@@ -164,7 +164,9 @@ impl Gateway {
             UpstreamError::BodyTooLarge => Refusal::BadRequest(BadRequest::BodyTooLarge).into(),
             UpstreamError::BodyStalled => Refusal::BadRequest(BadRequest::SlowBody).into(),
             UpstreamError::TimedOut { .. } => Failure::PortalSlow.into(),
-            UpstreamError::Unreachable { .. } => Failure::PortalDown.into(),
+            UpstreamError::Unreachable { .. } | UpstreamError::Draining => {
+                Failure::PortalDown.into()
+            }
             UpstreamError::BrokeOff { .. } => Failure::PortalBroken.into(),
             UpstreamError::Busy(_) => Failure::PortalBusy.into(),
         };

@@ -45,8 +45,8 @@ impl Gateway {
         let authz = Arc::clone(responder.authz());
         Self {
             response_timeout: settings.upstream.response_timeout,
+            bounds: Bounds::new(settings, upstreams.requests()),
             upstreams,
-            bounds: Bounds::new(settings),
             read_timeout: settings.server.limits.read_timeout,
             locations: Locations::new(settings),
             hsts: settings.server.transport_security().map(HeaderValue::from_static),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Method, Response, StatusCode};
 use tokio::sync::oneshot;
 
-use super::bounds::{Exceeded, Slot};
+use super::bounds::Slot;
 use super::lease::Lease;
 use super::portal_connection::PortalConnection;
 use super::request_body::RequestBody;
@@ -39,15 +39,13 @@ impl Upstreams {
         // Idempotent (RFC 9110, 9.2.2), and without a body, which is not there a second time.
         let repeatable = upload.is_none() && is_repeatable(head.method());
         let group = self.groups.get(group).ok_or_else(no_server)?;
-        let turn = group.next_turn();
-        let (mut failed, mut pooled) = (0, true);
+        let Some(mut index) = self.choose(group, None, |index| slot.take_server(index)) else {
+            return Err(self.refusal(group));
+        };
+        let (mut may_reuse, mut may_try_another) = (true, true);
         loop {
-            let start = turn.wrapping_add(failed);
-            let Some(index) = self.choose(group, start, |index| slot.take_server(index)) else {
-                return Err(Exceeded::Servers.into());
-            };
             let Some(server) = self.servers.get(index) else { return Err(no_server()) };
-            let unused = if pooled { server.checkout() } else { None };
+            let unused = if may_reuse { server.checkout() } else { None };
             let used_before = unused.is_some();
             let connection = match unused {
                 Some(connection) => Ok(connection),
@@ -99,13 +97,16 @@ impl Upstreams {
             }
             if used_before {
                 // The portal has just closed it; a new one may work.
-                pooled = false;
+                may_reuse = false;
                 continue;
             }
-            failed += 1;
-            if failed >= group.servers.len() {
+            // One other server at most: a request that makes servers fail must not reach all of them.
+            if !std::mem::replace(&mut may_try_another, false) {
                 return Err(error);
             }
+            let another = self.choose(group, Some(index), |index| slot.take_server(index));
+            let Some(another) = another else { return Err(error) };
+            (index, may_reuse) = (another, true);
         }
     }
 

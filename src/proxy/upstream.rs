@@ -9,18 +9,21 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
 use tokio::time::Instant;
 
+use super::bounds::{Exceeded, ServerRequests};
 use super::dial::{Dialer, UpstreamTlsError};
 use super::portal_connection::{PortalConnection, ticks};
+use super::rotation::Group;
+use super::server_state::ServerState;
 use super::upstream_error::{UpstreamError, no_server};
 use crate::config::{self, UpstreamServer};
-use portcullis_policy::Route;
 
 /// How long a request may wait for the portal before it is re-checked (I7).
 pub(super) const RECHECK_AFTER: Duration = Duration::from_millis(200);
@@ -38,6 +41,10 @@ pub struct Upstreams {
     /// At least one: that of `upstream.servers`, which has no server if another proxy sends requests
     /// to the portal.
     pub(super) groups: Vec<Group>,
+    /// The open requests at each server.
+    pub(super) requests: Arc<[ServerRequests]>,
+    /// Held while rotations are rebuilt.
+    pub(super) rebuilding: Mutex<()>,
     dialer: Dialer,
     pub(super) response_timeout: Duration,
     body_timeout: Duration,
@@ -49,16 +56,10 @@ pub struct Upstreams {
 
 pub(super) struct Server {
     pub(super) settings: UpstreamServer,
-    healthy: AtomicBool,
+    pub(super) state: Mutex<ServerState>,
+    /// Whether it takes turns with the others of its group.
+    pub(super) has_turns: AtomicBool,
     idle: ThreadLocal<Mutex<Vec<Idle>>>,
-}
-
-/// Servers that requests are distributed over.
-#[derive(Debug)]
-pub(super) struct Group {
-    /// Their positions among all servers.
-    pub(super) servers: Range<usize>,
-    next: AtomicUsize,
 }
 
 struct Idle {
@@ -74,7 +75,8 @@ impl Upstreams {
     pub fn new(settings: &config::Upstream) -> Result<Self, UpstreamTlsError> {
         let server = |server: &UpstreamServer| Server {
             settings: server.clone(),
-            healthy: AtomicBool::new(true),
+            state: Mutex::default(),
+            has_turns: AtomicBool::new(true),
             idle: ThreadLocal::new(),
         };
         let mut servers = Vec::new();
@@ -82,9 +84,12 @@ impl Upstreams {
         for group in settings.groups() {
             let start = servers.len();
             servers.extend(group.iter().map(server));
-            groups.push(Group { servers: start..servers.len(), next: AtomicUsize::new(0) });
+            groups.push(Group::new(start..servers.len()));
         }
-        Ok(Self {
+        let requests = servers.iter().map(|_| ServerRequests::new(settings.server_requests));
+        let upstreams = Self {
+            requests: requests.collect(),
+            rebuilding: Mutex::default(),
             servers,
             groups,
             dialer: Dialer::new(settings)?,
@@ -93,7 +98,14 @@ impl Upstreams {
             keep_alive: settings.keep_alive,
             reuse_after_body: settings.reuse_after_body,
             tick: RECHECK_AFTER.min(settings.response_timeout.min(settings.body_timeout) / TICKS),
-        })
+        };
+        upstreams.groups.iter().for_each(|group| upstreams.rebuild(group));
+        Ok(upstreams)
+    }
+
+    /// The open requests at each server.
+    pub(super) fn requests(&self) -> Arc<[ServerRequests]> {
+        Arc::clone(&self.requests)
     }
 
     /// Whether another proxy sends requests to the portal: no server is given for most of them.
@@ -117,16 +129,6 @@ impl Upstreams {
         ticks(self.body_timeout, self.tick)
     }
 
-    /// Records the result of a health check of the server with this address.
-    pub fn set_healthy(&self, address: &str, healthy: bool) {
-        for server in self.servers.iter().filter(|server| server.settings.address == address) {
-            if server.healthy.swap(healthy, Ordering::Relaxed) != healthy {
-                let state = if healthy { "answers again" } else { "does not answer" };
-                tracing::warn!(upstream.server = address, "portal server {state}");
-            }
-        }
-    }
-
     /// Closes connections that have been idle for too long, on all threads.
     pub fn prune(&self, now: Instant) {
         for server in &self.servers {
@@ -143,7 +145,7 @@ impl Upstreams {
             return connection.close();
         }
         connection.http().release_buffers();
-        if let Some(server) = self.servers.get(server) {
+        if let Some(server) = self.servers.get(server).filter(|server| server.has_turns()) {
             let mut pool = server.idle.get_or_default().lock();
             if pool.len() < MOST_IDLE {
                 pool.push(Idle { connection, since: Instant::now() });
@@ -151,32 +153,35 @@ impl Upstreams {
         }
     }
 
-    /// The first server of a group, from this turn on, that is healthy and has room. If none is
-    /// healthy, the one whose turn it is, if it has room.
+    /// The server of a group that gets a request: the one whose turn it is, if it has room, or else
+    /// the next one that has. Not the one where the request has failed before.
     pub(super) fn choose(
         &self,
         group: &Group,
-        turn: usize,
+        failed: Option<usize>,
         mut has_room: impl FnMut(usize) -> bool,
     ) -> Option<usize> {
-        let Range { start: first, .. } = group.servers;
-        let count = group.servers.len();
-        if count < 2 {
-            return has_room(first).then_some(first);
+        let Range { start, end } = group.servers;
+        let first = if end - start == 1 { start } else { group.next_turn()? };
+        let mut can_take = |index: &usize| {
+            Some(*index) != failed
+                && self.servers.get(*index).is_some_and(Server::has_turns)
+                && has_room(*index)
+        };
+        if can_take(&first) {
+            return Some(first);
         }
-        let mut healthy = (0..count)
-            .map(|step| first + turn.wrapping_add(step) % count)
-            .filter(|index| {
-                self.servers
-                    .get(*index)
-                    .is_some_and(|server| server.healthy.load(Ordering::Relaxed))
-            })
-            .peekable();
-        if healthy.peek().is_none() {
-            let index = first + turn % count;
-            return has_room(index).then_some(index);
+        (first + 1..end).chain(start..first).find(can_take)
+    }
+
+    /// Why no server of a group gets a request that has not failed before.
+    pub(super) fn refusal(&self, group: &Group) -> UpstreamError {
+        let servers = self.servers.get(group.servers.clone()).unwrap_or_default();
+        if servers.iter().any(Server::has_turns) {
+            Exceeded::Servers.into()
+        } else {
+            UpstreamError::Draining
         }
-        healthy.find(|index| has_room(*index))
     }
 
     /// Connects to a server.
@@ -190,20 +195,19 @@ impl Upstreams {
     }
 }
 
-impl Group {
-    /// The position of the group for the requests of a route.
-    pub(super) fn position_of(route: &Route) -> usize {
-        // The first group is that of `upstream.servers`.
-        route.upstream().map_or(0, |named| named.position().saturating_add(1))
-    }
-
-    /// The position of the next request in the rotation of the servers.
-    pub(super) fn next_turn(&self) -> usize {
-        if self.servers.len() < 2 { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) }
-    }
-}
-
 impl Server {
+    /// Whether it takes turns with the others of its group.
+    pub(super) fn has_turns(&self) -> bool {
+        self.has_turns.load(Ordering::Relaxed)
+    }
+
+    /// Closes the connections that are not in use, on all threads.
+    pub(super) fn close_idle(&self) {
+        for pool in &self.idle {
+            pool.lock().clear();
+        }
+    }
+
     /// The connection used last that is not stale. Each one is checked before it is used, so that
     /// nothing that came while it was idle is taken for the response.
     pub(super) fn checkout(&self) -> Option<PortalConnection> {

@@ -17,6 +17,12 @@ pub enum UpstreamError {
         /// Why, and what to do about it.
         cause: String,
     },
+    /// All servers that the request may go to are draining.
+    #[error(
+        "all servers of the portal that the request may go to are draining; `portcullis \
+         portal-servers resume` lets one take requests again"
+    )]
+    Draining,
     /// The portal accepted the request but did not start to respond in time.
     #[error("the portal at {server} did not answer within {waited:?}")]
     TimedOut {

@@ -17,6 +17,7 @@ mod odd_messages;
 mod portal_connections;
 mod portal_cookies;
 mod portal_failures;
+mod portal_servers;
 mod portal_transport;
 mod protocols;
 mod readings;

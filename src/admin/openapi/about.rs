@@ -48,6 +48,7 @@ pub(super) const SUBJECTS: &[(&str, &str)] = &[
     ("mail", "Emails that are waiting, were sent or have failed."),
     ("organizations", "Organizations, and their secure links."),
     ("policy", "The permissions and routes of the policy files, and trials of the portal."),
+    ("portal_servers", "The portal's servers: whether they accept connections, and draining."),
     ("preferences", "What applies to all organizations, such as the default group."),
     ("probes", "Checks by load balancers and orchestrators. They require no token."),
     ("session", "The session of the caller: signing in and out."),

@@ -80,6 +80,7 @@ impl World {
             "tokens" => self.api_token.clone(),
             "jobs" => self.job.clone(),
             "policy" => self.trial.clone(),
+            "portal-servers" => "127.0.0.1:9".to_owned(),
             _ => String::new(),
         };
         let path = declared.replace("{id}", &id).replace("{end_user}", end_user);

@@ -9,7 +9,7 @@ use crate::admin::{Access, routes};
 
 /// Writes that are not to a record with a version: they create a record, or concern sessions,
 /// lockouts, or the gateway.
-const WITHOUT_VERSION: [&str; 32] = [
+const WITHOUT_VERSION: [&str; 33] = [
     "DELETE /api/v1/lockouts",
     "DELETE /api/v1/lockouts/{id}",
     "DELETE /api/v1/policy/trials/{id}",
@@ -17,6 +17,7 @@ const WITHOUT_VERSION: [&str; 32] = [
     "DELETE /api/v1/session/sessions/{id}",
     "DELETE /api/v1/sessions",
     "DELETE /api/v1/sessions/{id}",
+    "PATCH /api/v1/portal-servers/{id}",
     "POST /api/v1/administrators",
     "POST /api/v1/apply",
     "POST /api/v1/bulk",

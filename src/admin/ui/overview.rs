@@ -54,6 +54,9 @@ struct Portal {
 struct PortalServer {
     address: String,
     error: Option<String>,
+    healthy: Option<bool>,
+    problem: Option<String>,
+    draining: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,6 +121,14 @@ impl Gateway {
     /// The warnings, in words.
     fn said(&self, text: &Catalogue) -> Vec<Said> {
         self.warnings.iter().map(|warning| Said::of(warning, text)).collect()
+    }
+}
+
+impl PortalServer {
+    /// Why its health checks fail, if it accepts connections.
+    fn problem(&self) -> Option<&str> {
+        let is_unhealthy = self.healthy == Some(false) && self.error.is_none();
+        is_unhealthy.then(|| self.problem.as_deref().unwrap_or_default())
     }
 }
 

@@ -307,6 +307,24 @@ const OTHERS: &[Examples] = &[
             "portcullis impersonate liam@acme.example --reason 'Asked by phone' --json",
         ],
     ),
+    (
+        "portal-servers list",
+        ["portcullis portal-servers list", "portcullis portal-servers list --json"],
+    ),
+    (
+        "portal-servers drain",
+        [
+            "portcullis portal-servers drain 10.0.0.7:9000",
+            "portcullis portal-servers drain unix:/run/portal.sock",
+        ],
+    ),
+    (
+        "portal-servers resume",
+        [
+            "portcullis portal-servers resume 10.0.0.7:9000",
+            "portcullis portal-servers resume unix:/run/portal.sock",
+        ],
+    ),
     ("lockouts list", ["portcullis lockouts list", "portcullis lockouts list --json"]),
     (
         "lockouts release",

@@ -144,6 +144,27 @@ const MESSAGES: &[(&str, &str)] = &[
          `unix:/run/portal.sock`",
     ),
     (
+        "upstream.servers = [\"http://10.0.0.1 weight=0\"]",
+        "upstream.servers: `http://10.0.0.1 weight=0` must have a weight from 1 to 100 (e.g. \
+         `http://127.0.0.1:9000 weight=2`)",
+    ),
+    (
+        "upstream.health_path = \"health\"",
+        "upstream.health_path: `health` is not a path (e.g. `/health`)",
+    ),
+    (
+        "upstream.health_path = \"/\"\nupstream.health_status = [\"20x\"]",
+        "upstream.health_status: `20x` is not a status (e.g. `200`) or a class of them (e.g. `2xx`)",
+    ),
+    (
+        "upstream.health_path = \"/\"\nupstream.health_status = []",
+        "upstream.health_status: must have at least one status (e.g. `200` or `2xx`)",
+    ),
+    (
+        "upstream.health_failures = 0",
+        "upstream.health_failures: `0` is not a whole number from 1 to 100",
+    ),
+    (
         "upstream.tls.ca = \"portal-ca.pem\"",
         "upstream.tls: has no effect: no server in `upstream` begins with `https://`",
     ),

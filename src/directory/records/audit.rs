@@ -51,7 +51,7 @@ pub const NOUNS: [&str; 8] = [
 ];
 
 /// All other kinds.
-pub const OTHER_KINDS: [&str; 50] = [
+pub const OTHER_KINDS: [&str; 52] = [
     "user.signed-in",
     "user.sign-in-refused",
     "user.second-factor-refused",
@@ -83,6 +83,8 @@ pub const OTHER_KINDS: [&str; 50] = [
     "trial.stopped",
     "trial.expired",
     "policy.reloaded",
+    "portal-server.draining",
+    "portal-server.resumed",
     "job.queued",
     "job.finished",
     "job.failed",

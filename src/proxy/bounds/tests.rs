@@ -3,7 +3,7 @@ use super::*;
 fn bounds(total: usize, server: usize, address: usize, connection: usize) -> Arc<Bounds> {
     Arc::new(Bounds {
         total: Shared::new(total),
-        servers: vec![Shared::new(server), Shared::new(server)],
+        servers: [server, server].map(ServerRequests::new).into(),
         shares: Shares::default(),
         for_address: address,
         for_link: address,
@@ -29,7 +29,7 @@ fn i12_a_dropped_slot_no_longer_counts() {
     }
     assert!(bounds.shares.shards.iter().all(|shard| shard.lock().is_empty()));
     assert_eq!(connection.0.at_portal.load(Ordering::Relaxed), 0);
-    for shared in [&bounds.total, &bounds.servers[0], &bounds.servers[1]] {
+    for shared in [&bounds.total, &bounds.servers[0].0, &bounds.servers[1].0] {
         assert_eq!(shared.all.load(Ordering::Relaxed), 0);
         assert_eq!(shared.free.load(Ordering::Relaxed), 0);
     }

@@ -183,6 +183,11 @@ impl Story {
             assert_eq!(browser.sign_in("anna", "wrong").await.status, 401);
         }
         home.run(&["lockouts", "release", "--login", "anna"]).await.done();
+        let servers = admin.get("/api/v1/portal-servers").await.ok();
+        let portal = servers["items"][0]["address"].as_str().unwrap();
+        for command in ["drain", "resume"] {
+            home.run(&["portal-servers", command, portal]).await.done();
+        }
         let token = json!({ "name": "sync" });
         let token = admin.post(&format!("/api/v1/users/{anna}/tokens"), token).await.ok();
         self.keep(token["token"].as_str().unwrap());

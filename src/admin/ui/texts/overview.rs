@@ -32,6 +32,8 @@ texts! {
         server: Text,
         reachable: Text,
         unreachable: Text,
+        unhealthy: Text,
+        draining: Text,
         store: Text,
         ready: Text,
         policy: Text,
