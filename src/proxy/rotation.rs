@@ -57,6 +57,7 @@ fn rotation(servers: impl IntoIterator<Item = (usize, u16)>) -> RoundRobin {
 
 /// A server as pingora knows it. pingora identifies servers by IP address; a name has none before it
 /// is resolved, and a Unix socket never has one, so the address is only a number.
+#[must_use]
 pub fn backend<T>(number: usize, weight: u16, server: T) -> Backend
 where
     T: Clone + Send + Sync + 'static,

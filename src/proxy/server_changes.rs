@@ -126,7 +126,9 @@ mod tests {
         upstreams.set_healthy(SERVERS[1], true);
         assert_eq!(chosen(&upstreams, 0), [Some(0), Some(1), Some(2)]);
         // With none healthy, a check may be wrong.
-        SERVERS.iter().for_each(|address| upstreams.set_healthy(address, false));
+        for address in SERVERS {
+            upstreams.set_healthy(address, false);
+        }
         assert_eq!(chosen(&upstreams, 0), [Some(0), Some(1), Some(2)]);
     }
 

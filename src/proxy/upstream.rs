@@ -99,7 +99,9 @@ impl Upstreams {
             reuse_after_body: settings.reuse_after_body,
             tick: RECHECK_AFTER.min(settings.response_timeout.min(settings.body_timeout) / TICKS),
         };
-        upstreams.groups.iter().for_each(|group| upstreams.rebuild(group));
+        for group in &upstreams.groups {
+            upstreams.rebuild(group);
+        }
         Ok(upstreams)
     }
 
