@@ -126,8 +126,8 @@ impl Load {
                         body.map_err(|error| format!("cut off: {error}"))?;
                     }
                     Ok(response) => return Err(response.status().to_string()),
-                    // It was not sent.
-                    Err(error) if error.is_canceled() => break,
+                    // A client sends again what was not processed (RFC 9113, section 6.8).
+                    Err(error) if error.is_canceled() || is_going_away(&error) => break,
                     Err(error) => return Err(format!("no answer: {error:?}")),
                 }
                 self.note(since);
@@ -155,6 +155,11 @@ impl Load {
     }
 }
 
+/// Whether a stream was not processed, because it was opened after the last one of a GOAWAY.
+fn is_going_away(error: &hyper::Error) -> bool {
+    format!("{error:?}").contains("GoAway(b\"\", NO_ERROR, Remote)")
+}
+
 /// Restarts the gateway this often under load, and returns the longest wait for an answer.
 async fn restart(times: usize, clients: Clients) -> (usize, Duration) {
     let portal = Upstream::start().await;
@@ -166,6 +171,8 @@ async fn restart(times: usize, clients: Clients) -> (usize, Duration) {
         let passed = [0, 1].map(|at| (sockets[at].0, sockets[at].1.try_clone().unwrap().into()));
         let mut command = home.activated(passed);
         command.env("PORTCULLIS__SERVER__SHUTDOWN_GRACE", "20s");
+        // All clients have one address.
+        command.env("PORTCULLIS__SERVER__LIMITS__ADDRESS_REQUESTS", "10000");
         home.serving(&mut command).await.unwrap()
     };
     let mut program = start().await;
