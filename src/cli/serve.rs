@@ -1,5 +1,6 @@
 //! `portcullis serve`: runs the gateway until it is stopped.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +19,8 @@ use crate::telemetry;
 /// When the gateway cannot start, or one of its long-running tasks ended.
 pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     // First, as long as there are no other threads.
-    let passed = PassedSockets::take(std::env::var("LISTEN_FDNAMES").ok().as_deref())?;
+    let names = std::env::var_os("LISTEN_FDNAMES");
+    let passed = PassedSockets::take(names.as_deref().and_then(OsStr::to_str))?;
     let (settings, references) = super::settings::read(file)?;
     let settings = super::settings::valid(settings, &references)?;
     let log = telemetry::start(&settings.telemetry.log).context("telemetry.log")?;
