@@ -60,6 +60,7 @@ mod guard;
 mod health;
 mod imports;
 mod input;
+mod installation;
 mod jobs;
 mod lockouts;
 mod mail;
@@ -91,12 +92,14 @@ mod table;
 mod tokens;
 mod trials;
 mod ui;
+mod upgrade;
 mod user_tokens;
 mod users;
 mod views;
 
 pub use self::caller::Access;
 pub use self::certificates::Certificates;
+pub use self::installation::Installation;
 pub use self::state::AdminState;
 
 /// The API as a service, with one of the two ways of authentication.

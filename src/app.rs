@@ -158,7 +158,8 @@ impl Server {
         let connections = ConnectionTracker::new(settings.server.limits.connections);
         let parts = (audit.clone(), jobs.clone(), backups.clone());
         let portal = (authorizer, Arc::clone(&upstreams));
-        let api = admin_state(settings, &state, parts, tester, portal, source.clone());
+        let api = admin_state(settings, &state, parts, tester, portal, source.clone())
+            .installed(records::installation(settings, &key));
         let grpc = sockets.grpc.zip(forward_auth.clone()).map(|(socket, by)| {
             (socket, GrpcServer::new(by, readiness(&api), settings.server.limits))
         });

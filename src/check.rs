@@ -9,6 +9,7 @@
 //! | `warning` | a warning, and whether it is allowed |
 //! | `warnings` | all of them, for `check` and for `serve` |
 //! | `report` | everything that `portcullis check` finds |
+//! | `upgrade` | whether a new version can take over from the running gateway |
 //! | `settings`, `certificate`, `policy`, `portal` | the warnings, by what they are about |
 
 mod certificate;
@@ -16,11 +17,13 @@ mod policy;
 mod portal;
 mod report;
 mod settings;
+mod upgrade;
 mod warning;
 mod warnings;
 
 pub use self::report::{Problem, Report, Valid};
 pub use self::settings::ignored_variables;
+pub use self::upgrade::Running;
 pub use self::warning::Warning;
 pub use self::warnings::{Checked, Expectations, log, warnings};
 

@@ -249,7 +249,10 @@ impl Cli {
             }
             Command::Client(command) => (command.is_call(), command.is_call()),
         };
-        let calls = is_client || matches!(self.command, Command::Doctor(_));
+        let calls = match &self.command {
+            Command::Check(args) => args.calls(),
+            command => is_client || matches!(command, Command::Doctor(_)),
+        };
         let asks = is_client || matches!(self.command, Command::Secrets(_));
         let prints_json = !matches!(self.command, Command::Serve | Command::Completions(_));
         let without_effect = [
@@ -279,7 +282,10 @@ impl Cli {
         let command = match command {
             Command::Init(args) => return args.run(json, out),
             Command::Serve => return serve::run(config.as_deref()),
-            Command::Check(args) => return args.run(config.as_deref(), json, out),
+            Command::Check(args) => {
+                let socket = socket.or_else(socket_from_environment);
+                return args.run(config.as_deref(), socket, json, out);
+            }
             Command::Doctor(args) => {
                 let socket = socket.or_else(socket_from_environment);
                 return args.run(config.as_deref(), socket, json, out);

@@ -88,7 +88,7 @@ pub use self::records::{
 pub use self::services::{AuthServices, ImportSecrets};
 pub use self::state::{
     Disclosed, FieldText, Hits, LastReload, Memory, OrganizationFacts, Reloads, Snapshot,
-    UserFacts, UserTokenFacts,
+    UserFacts, UserTokenFacts, check_expectations, granted_to,
 };
 
 /// The directory. Clones share it.

@@ -10,8 +10,8 @@ use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     administrators, audit, backup, documentation, end_users, explain, files, groups, health,
     imports, jobs, lockouts, mail, openapi, organizations, overview, own_account, personal_data,
-    policy, portal_servers, preferences, session, sessions, status, tokens, trials, user_tokens,
-    users, views,
+    policy, portal_servers, preferences, session, sessions, status, tokens, trials, upgrade,
+    user_tokens, users, views,
 };
 
 /// Every route of the API.
@@ -230,6 +230,8 @@ pub(super) fn table() -> Table {
             op("status.show", "Get the state of the gateway"))
         .route(Read, Gateway, GET, "/api/v1/overview", overview::show,
             op("status.overview", "Get what is well in the gateway, and what is not"))
+        .route(Read, Gateway, GET, "/api/v1/upgrade", upgrade::show,
+            op("status.upgrade", "Get what a new version of the gateway must be able to take over"))
         .route(Public, Shared, POST, "/api/v1/session", session::start,
             op("session.start", "Sign in as an administrator")
                 .refuses(&["code-required", "wrong-credentials", "second-factor-missing", "locked-out", "busy", "cross-site"]))

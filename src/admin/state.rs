@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::caller::{Access, Authentication};
 use super::certificates::Certificates;
+use super::installation::Installation;
 use super::server_status::PortalServers;
 use super::site::Site;
 use crate::audit::AuditLog;
@@ -53,6 +54,7 @@ pub struct AdminState {
     pub(super) certificates: Certificates,
     pub(super) rules: AdminRules,
     pub(super) site: Arc<Site>,
+    pub(super) installation: Arc<Installation>,
     /// What the rest is limited to.
     scope: Scope,
     /// The directory without the limit of a scope, for the callers' own sessions.
@@ -94,7 +96,14 @@ impl AdminState {
             certificates: Certificates::read(settings),
             rules: AdminRules::new(&settings.admin),
             site: Arc::new(Site::new(&settings.admin)),
+            installation: Arc::default(),
         }
+    }
+
+    /// The same for a gateway with this store.
+    #[must_use]
+    pub fn installed(self, installation: Installation) -> Self {
+        Self { installation: Arc::new(installation), ..self }
     }
 
     /// The certificates of the listeners, for the part that reads their files again.

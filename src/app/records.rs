@@ -6,11 +6,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use tokio::runtime::Builder;
 
 use super::StartError;
 use super::key_file::{self, exists, open_with, store_key};
+use crate::admin::Installation;
 use crate::config::Settings;
 use crate::credential::key::SecretKey;
 use crate::directory::records::audit::Occurrence;
@@ -52,6 +54,21 @@ pub(crate) fn init(settings: &Settings) -> Result<(), StartError> {
     let key = SecretKey::load(&file)?;
     SledStore::create(path, &store_key(&key))?.finish()?;
     Ok(())
+}
+
+/// The store of these settings as this version keeps it, with this key.
+pub(super) fn installation(settings: &Settings, key: &SecretKey) -> Installation {
+    let path = &settings.store.path;
+    Installation {
+        path: std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+        format: SledStore::FORMAT,
+        key_id: HEXLOWER.encode(&store_key(key).id()),
+    }
+}
+
+/// The same with the existing secret key. The store need not exist.
+pub(crate) fn existing_installation(settings: &Settings) -> Result<Installation, StartError> {
+    Ok(installation(settings, &SecretKey::load(&key_file::path(settings))?))
 }
 
 /// The store's key, derived from the existing secret key.

@@ -50,7 +50,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(file: Option<PathBuf>, error: impl fmt::Display) -> Self {
+    pub(super) fn new(file: Option<PathBuf>, error: impl fmt::Display) -> Self {
         let text = format!("{error:#}");
         Self { file, line: None, message: text.clone(), text }
     }
@@ -78,7 +78,7 @@ impl Problem {
     }
 
     /// Each problem with the policy in a folder.
-    fn of_policy(problems: &PolicyProblems, folder: &Path) -> Vec<Self> {
+    pub(super) fn of_policy(problems: &PolicyProblems, folder: &Path) -> Vec<Self> {
         let problem = |problem: &portcullis_policy::Problem| {
             let file = problem.file.ends_with(".toml").then(|| folder.join(&*problem.file));
             // As warnings show it: relative to the working directory.

@@ -2,14 +2,18 @@
 //! probably not meant.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+use http::Method;
 use serde::Serialize;
 
+use super::client::Client;
 use super::screen::{Screen, Style};
 use super::settings::{file, read, source};
-use crate::check::{Problem, Report, Valid, Warning};
+use crate::check::{Problem, Report, Running, Valid, Warning};
 use crate::clock;
+use crate::config::WarningName;
 
 /// Arguments of `portcullis check`.
 #[derive(Debug, clap::Args)]
@@ -20,23 +24,55 @@ pub struct CheckArgs {
     /// Also ask each server of the portal for a response
     #[arg(long)]
     connect: bool,
+    /// Also ask the running gateway whether this version can take over its store and its groups
+    #[arg(long)]
+    for_upgrade: bool,
 }
 
 impl CheckArgs {
+    /// Whether it calls the running gateway.
+    pub(super) const fn calls(&self) -> bool {
+        self.for_upgrade
+    }
+
     /// Reads the settings, the policy and every other file that the settings refer to, checks the
     /// expectations, and prints a summary with warnings, or everything as JSON.
     ///
     /// # Errors
     /// Everything that prevents a start, their number first, then one error a line; or warnings that
     /// are denied.
-    pub fn run(self, named: Option<&Path>, json: bool, out: &mut dyn Screen) -> anyhow::Result<()> {
+    pub fn run(
+        self,
+        named: Option<&Path>,
+        socket: Option<PathBuf>,
+        json: bool,
+        out: &mut dyn Screen,
+    ) -> anyhow::Result<()> {
         let of = file(named);
-        let report = match read(named) {
+        let mut report = match read(named) {
             Ok((settings, references)) => {
                 Report::of(settings, &references, of, (self.connect, clock::now()))
             }
             Err(error) => Report::unread(Problem::of_settings(&error, of)),
         };
+        let mut running = None;
+        if self.for_upgrade
+            && let Some(valid) = &report.valid
+        {
+            let asked = ask(socket.unwrap_or_else(|| valid.settings.admin.socket.clone()))?;
+            match asked.check(valid) {
+                Ok(upgraded_from) => {
+                    running = Some((asked.version, upgraded_from));
+                    // They have been checked with the groups of the running gateway.
+                    let unchecked = WarningName::UncheckedExpectation;
+                    report.warnings.retain(|warning| warning.name != unchecked);
+                }
+                Err(problems) => {
+                    report.errors.extend(problems);
+                    report.valid = None;
+                }
+            }
+        }
         let denied = if self.deny_warnings { report.disallowed().count() } else { 0 };
         if json {
             let ok = report.errors.is_empty() && denied == 0;
@@ -44,6 +80,9 @@ impl CheckArgs {
             writeln!(out)?;
         } else {
             print(&report, source(named), out)?;
+            if let Some((version, upgraded_from)) = running {
+                print_upgrade(&version, upgraded_from, out)?;
+            }
         }
         let errors: String =
             report.errors.iter().map(|error| format!("\nerror: {error}")).collect();
@@ -61,6 +100,32 @@ impl CheckArgs {
             (count, _) => anyhow::bail!("{count} errors prevent a start{errors}"),
         }
     }
+}
+
+/// Asks the gateway that runs.
+fn ask(socket: PathBuf) -> anyhow::Result<Running> {
+    let running = Client::new(socket)?
+        .send(Method::GET, "/api/v1/upgrade", None, None)
+        .context("`--for-upgrade` asks the running gateway")?;
+    serde_json::from_value(running).context("the running gateway is of an incompatible version")
+}
+
+/// Says that this version can take over from `version`.
+fn print_upgrade(version: &str, upgraded_from: Option<u64>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "Version {} can take over from the running gateway (version {version}): its store, its secret \
+         key and its groups.",
+        env!("CARGO_PKG_VERSION"),
+    )?;
+    if let Some(format) = upgraded_from {
+        writeln!(
+            out,
+            "The store will be upgraded from format {format}; version {version} cannot open it then, \
+             so make a backup first.",
+        )?;
+    }
+    Ok(())
 }
 
 /// What `--json` prints.

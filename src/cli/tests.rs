@@ -37,6 +37,7 @@ fn wrong_usage_is_exit_code_2() {
         &["portcullis", "groups", "list", "--dry-run"],
         &["portcullis", "groups", "create", "g", "--detach"],
         &["portcullis", "serve", "--socket", "x"],
+        &["portcullis", "check", "--socket", "x"],
         &["portcullis", "store", "init", "--socket", "x"],
         &["portcullis", "store", "rescue"],
         &["portcullis", "sessions", "end"],

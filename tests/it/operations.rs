@@ -29,3 +29,4 @@ mod shutdown;
 mod store;
 mod suggest;
 mod trials;
+mod upgrade;

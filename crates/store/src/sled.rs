@@ -113,6 +113,10 @@ impl NewStore {
 }
 
 impl SledStore {
+    /// The format that this version writes. It opens stores of earlier formats, too, and upgrades
+    /// them.
+    pub const FORMAT: u64 = head::FORMAT;
+
     /// Whether there is a store in the folder `path`.
     ///
     /// # Errors

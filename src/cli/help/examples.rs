@@ -28,7 +28,7 @@ const OTHERS: &[Examples] = &[
             "portcullis config show --config /etc/portcullis/portcullis.toml",
         ],
     ),
-    ("check", ["portcullis check", "portcullis check --deny-warnings --connect"]),
+    ("check", ["portcullis check --for-upgrade", "portcullis check --deny-warnings --connect"]),
     (
         "doctor",
         [

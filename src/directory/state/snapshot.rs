@@ -126,16 +126,12 @@ impl Snapshot {
         self.groups.len()
     }
 
-    /// Checks the policy's expectations. Groups that the policy ships are checked as shipped, so that
-    /// an administrator's edit of one does not block a valid policy; others as they are now.
+    /// Checks the policy's expectations with the groups as they are now ([`check_expectations`]).
     ///
     /// # Errors
     /// The expectations that fail, including those about groups that do not exist.
     pub fn check_expectations(&self) -> Result<(), PolicyProblems> {
-        self.policy.check_expectations(&|id| {
-            let seed = self.policy.seed(id).map(|seed| seed.permissions);
-            seed.or_else(|| self.group(id).map(GroupInForce::granted))
-        })
+        check_expectations(&self.policy, &|id| self.group(id).map(GroupInForce::granted))
     }
 
     /// What the members of a group may do; nothing if the group does not exist.
@@ -163,6 +159,12 @@ impl GroupInForce {
         self.shown_name.as_ref()
     }
 
+    /// The ids of the permissions that it has been granted, also those that the policy does not have.
+    #[must_use]
+    pub fn permissions(&self) -> &[String] {
+        &self.record.doc.permissions
+    }
+
     /// What its members may do.
     #[must_use]
     pub const fn granted(&self) -> PermissionSet {
@@ -179,11 +181,31 @@ pub(in crate::directory) fn grantable(catalogue: &Catalogue, group: &str) -> Per
 /// What a stored group grants under a catalogue: nothing for a permission that the catalogue does
 /// not contain, or that it now declares to need an identity (R3).
 pub(in crate::directory) fn granted(catalogue: &Catalogue, group: &Stored<Group>) -> PermissionSet {
+    granted_to(catalogue, group.id.as_str(), &group.doc.permissions)
+}
+
+/// The same for a group with this id and these permissions.
+#[must_use]
+pub fn granted_to(catalogue: &Catalogue, group: &str, permissions: &[String]) -> PermissionSet {
     let mut set = PermissionSet::EMPTY;
-    for index in group.doc.permissions.iter().filter_map(|id| catalogue.index(id)) {
+    for index in permissions.iter().filter_map(|id| catalogue.index(id)) {
         set.insert(index);
     }
-    set.intersection(grantable(catalogue, group.id.as_str()))
+    set.intersection(grantable(catalogue, group))
+}
+
+/// Checks a policy's expectations with the groups that exist, by their id. Groups that the policy
+/// ships are checked as shipped, so that an administrator's edit of one does not block a valid policy.
+///
+/// # Errors
+/// The expectations that fail, including those about groups that do not exist.
+pub fn check_expectations(
+    policy: &Policy,
+    groups: &dyn Fn(&str) -> Option<PermissionSet>,
+) -> Result<(), PolicyProblems> {
+    policy.check_expectations(&|id| {
+        policy.seed(id).map(|seed| seed.permissions).or_else(|| groups(id))
+    })
 }
 
 fn warn_of_unknown(catalogue: &Catalogue, group: &Stored<Group>) {
