@@ -166,6 +166,7 @@ impl Server {
         let gateway = GatewayListener {
             sockets: sockets.gateway,
             tls: ServerTls::read(settings.server.all_certificates())?,
+            proxy_protocol: settings.server.proxy_protocol.clone(),
             http: HttpServer::new(gateway, forward_auth, settings.server.limits),
             grpc,
             connections: connections.clone(),

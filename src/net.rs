@@ -12,6 +12,7 @@
 //! | `gateway_listener`, `admin_listener` | the sockets of each plane |
 //! | `acceptor` | accepts connections for the gateway |
 //! | `redirect_listener` | redirects to https |
+//! | `proxy_protocol` | whose connection it is, according to a load balancer |
 //! | `workers` | which thread serves the next connection |
 //! | `watchdog` | reports to the service manager that all of them do |
 //! | `connection_tracker` | limits open connections; shutdown waits for them |
@@ -41,6 +42,7 @@ mod health_checks;
 mod http;
 mod http2_idle;
 mod lingering_close;
+mod proxy_protocol;
 mod redirect_listener;
 mod request_head;
 mod response_body;

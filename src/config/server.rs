@@ -32,6 +32,8 @@ pub struct Server {
     pub hosts_below: Vec<Host>,
     /// `server.trusted_proxies`: networks whose forwarded headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
+    /// `server.proxy_protocol`: networks whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: Vec<IpNet>,
     /// `server.hsts`: which hosts browsers may reach over TLS only from then on.
     pub hsts: Hsts,
     /// `server.forwarded_header`: which forwarded headers are read from them.
@@ -91,7 +93,8 @@ impl Server {
             redirect_listen: redirect_listen(r, public_url.as_ref()),
             hosts,
             hosts_below,
-            trusted_proxies: trusted_proxies(r),
+            trusted_proxies: networks(r, "server.trusted_proxies"),
+            proxy_protocol: networks(r, "server.proxy_protocol"),
             forwarded_header: r.choice(
                 "server.forwarded_header",
                 &forwarded_headers,
@@ -167,7 +170,7 @@ fn hosts(r: &mut Reader) -> (Vec<Host>, Vec<Host>) {
     (hosts, below)
 }
 
-fn trusted_proxies(r: &mut Reader) -> Vec<IpNet> {
-    let networks = r.list::<Network>("server.trusted_proxies").unwrap_or_default();
+fn networks(r: &mut Reader, key: &str) -> Vec<IpNet> {
+    let networks = r.list::<Network>(key).unwrap_or_default();
     networks.into_iter().map(|Network(network)| network).collect()
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use ipnet::IpNet;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 use tokio::net::TcpStream;
@@ -17,6 +18,7 @@ use super::acceptor::{Acceptor, Serve};
 use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
 use super::grpc::{self, GrpcServer};
 use super::http::HttpServer;
+use super::proxy_protocol::{HeaderError, read_header};
 use super::tls::ServerTls;
 use super::watchdog;
 use super::workers::{self, WorkerRuntime, Workers};
@@ -30,6 +32,8 @@ pub struct GatewayListener {
     pub sockets: Vec<TcpListener>,
     /// Certificate and key; clear text without.
     pub tls: Option<ServerTls>,
+    /// The networks whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: Vec<IpNet>,
     /// What connections are served with.
     pub http: HttpServer,
     /// The socket for proxies that ask over gRPC, and what is served there.
@@ -52,6 +56,7 @@ pub(super) struct GatewayService {
 /// What a connection of portal traffic is served with.
 #[derive(Debug)]
 struct PortalTraffic {
+    proxy_protocol: Vec<IpNet>,
     tls: Option<ServerTls>,
     http: HttpServer,
 }
@@ -65,13 +70,13 @@ impl GatewayListener {
         tasks: Tasks,
         notifier: Notifier,
     ) -> GatewayService {
-        let Self { sockets, tls, http, grpc, connections } = self;
+        let Self { sockets, tls, proxy_protocol, http, grpc, connections } = self;
         let stop = tasks.stop();
         let grpc = grpc.map(|(socket, serve)| {
             let connections = connections.with_limit(grpc::CONNECTIONS);
             (socket, Arc::new(Acceptor { serve, connections, stop: stop.clone() }))
         });
-        let serve = PortalTraffic { tls, http };
+        let serve = PortalTraffic { proxy_protocol, tls, http };
         let acceptor = Arc::new(Acceptor { serve, connections, stop: stop.clone() });
         GatewayService { sockets, acceptor, grpc, workers, tasks, notifier }
     }
@@ -121,10 +126,56 @@ impl Serve for PortalTraffic {
         self.http.write_timeout()
     }
 
-    async fn serve(&self, stream: TcpStream, peer: IpAddr, guard: ConnectionGuard) {
+    async fn serve(&self, mut stream: TcpStream, peer: IpAddr, guard: ConnectionGuard) {
+        let Some(client) = self.client(&mut stream, peer, &guard).await else { return };
         match &self.tls {
-            Some(tls) => self.http.serve_tls(tls, stream, peer, guard).await,
-            None => self.http.serve_clear_text(stream, peer, guard).await,
+            Some(tls) => self.http.serve_tls(tls, stream, client, guard).await,
+            None => self.http.serve_clear_text(stream, client, guard).await,
+        }
+    }
+}
+
+impl PortalTraffic {
+    /// Whose connection it is: the peer's, or that of the client which the header of a load balancer
+    /// names. `None` if the connection cannot be used.
+    async fn client(
+        &self,
+        stream: &mut TcpStream,
+        peer: IpAddr,
+        guard: &ConnectionGuard,
+    ) -> Option<IpAddr> {
+        let canonical = peer.to_canonical();
+        if !self.proxy_protocol.iter().any(|network| network.contains(&canonical)) {
+            return Some(peer);
+        }
+        let reading = tokio::time::timeout(self.http.header_timeout(), read_header(stream));
+        let read = tokio::select! {
+            read = reading => read,
+            () = guard.shutdown_without_request() => return None,
+        };
+        match read {
+            Ok(Ok(client)) => Some(client.unwrap_or(peer)),
+            // Balancers also connect to find out whether the gateway is there.
+            Ok(Err(error @ HeaderError::Connection(_))) => {
+                tracing::debug!(%error, client.address = %peer, "no header of the PROXY protocol");
+                None
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(
+                    %error,
+                    client.address = %peer,
+                    "connection refused: a header of the PROXY protocol is required \
+                     (server.proxy_protocol)"
+                );
+                None
+            }
+            Err(_) => {
+                tracing::warn!(
+                    client.address = %peer,
+                    "connection refused: the header of the PROXY protocol did not come in time"
+                );
+                None
+            }
         }
     }
 }

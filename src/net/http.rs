@@ -86,6 +86,11 @@ impl HttpServer {
         Self { gateway, forward_auth, limits, http1, http2 }
     }
 
+    /// How long a client may take to send a head.
+    pub(super) const fn header_timeout(&self) -> Duration {
+        self.limits.header_timeout
+    }
+
     /// How long a client may take nothing of a response.
     pub(super) fn write_timeout(&self) -> Duration {
         self.limits.write_timeout

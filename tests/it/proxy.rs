@@ -20,6 +20,7 @@ mod portal_failures;
 mod portal_servers;
 mod portal_transport;
 mod protocols;
+mod proxy_protocol;
 mod readings;
 mod records;
 mod route_limits;
