@@ -11,6 +11,7 @@ mod headers;
 mod hosts;
 mod hsts;
 mod identity;
+mod ipv6;
 mod limits;
 mod long_polls;
 mod odd_messages;

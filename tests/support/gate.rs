@@ -519,7 +519,8 @@ impl Process {
                 let found = self.said.stderr.lock().lines().find_map(|line| {
                     let event: serde_json::Value = serde_json::from_str(line).ok()?;
                     event["message"].as_str()?.starts_with("serving ").then_some(())?;
-                    let gateway = event["gateway"].as_str()?.trim_matches(['[', ']', '"']);
+                    let gateway =
+                        event["gateway"].as_str()?.strip_prefix('[')?.strip_suffix(']')?;
                     let admin = event["admin"].as_str()?.parse().ok()?;
                     let grpc = event["grpc"].as_str().and_then(|grpc| grpc.parse().ok());
                     Some((gateway.parse().ok()?, admin, grpc))

@@ -139,7 +139,7 @@ impl Home {
             text.lines().find_map(|line| {
                 let event: serde_json::Value = serde_json::from_str(line).ok()?;
                 event["message"].as_str()?.starts_with("serving ").then_some(())?;
-                let gateway = event["gateway"].as_str()?.trim_matches(['[', ']', '"']);
+                let gateway = event["gateway"].as_str()?.strip_prefix('[')?.strip_suffix(']')?;
                 Some((gateway.parse().ok()?, event["admin"].as_str()?.parse().ok()?))
             })
         };
