@@ -30,6 +30,7 @@
 //! | `files` | records as a file, and applying one |
 //! | `audit` | the audit log |
 //! | `health`, `status`, `overview`, `portal_servers`, `server_status`, `certificates` | probes, and the gateway at a glance |
+//! | `metrics` | the metrics |
 //! | `ui` | the pages for administrators, a client of all of the above |
 
 use std::sync::Arc;
@@ -64,6 +65,7 @@ mod installation;
 mod jobs;
 mod lockouts;
 mod mail;
+mod metrics;
 mod openapi;
 mod operation;
 mod organizations;

@@ -10,6 +10,7 @@ mod certificate_watch;
 mod error;
 mod file_stamp;
 mod key_file;
+mod measured;
 #[cfg(target_os = "linux")]
 mod open_files;
 mod policy_watch;
@@ -38,6 +39,7 @@ pub use self::sockets::Sockets;
 
 use self::background::{Background, Work};
 use self::certificate_watch::CertificateWatch;
+use self::measured::CommitCounts;
 use self::policy_watch::{PolicySource, PolicyWatch, Stamp};
 use self::reload::Reload;
 use self::state::State;
@@ -65,6 +67,7 @@ use crate::proxy::{Gateway, Responder};
 use crate::service_manager::Notifier;
 use crate::tasks::{TaskEnded, Tasks};
 use crate::telemetry;
+use crate::telemetry::metrics::Source;
 use portcullis_policy::Policy;
 use portcullis_store::Store;
 
@@ -149,6 +152,7 @@ impl Server {
             Arc::clone(&upstreams),
             tasks.stop().clone(),
         ));
+        let traffic = Arc::clone(responder.traffic());
         let forward_auth = ForwardAuth::new(settings, responder).map(Arc::new);
         let source = PolicySource::new(settings, directory.clone());
         let addresses = sockets.gateway_addresses();
@@ -156,10 +160,18 @@ impl Server {
         let redirect_addresses = sockets.redirect_addresses();
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
         let connections = ConnectionTracker::new(settings.server.limits.connections);
+        let sources: Vec<Arc<dyn Source>> = vec![
+            traffic,
+            Arc::clone(&decisions) as _,
+            Arc::clone(&upstreams) as _,
+            Arc::new(connections.clone()),
+            Arc::new(CommitCounts(state.feed.clone())),
+        ];
         let parts = (audit.clone(), jobs.clone(), backups.clone());
         let portal = (authorizer, Arc::clone(&upstreams));
         let api = admin_state(settings, &state, parts, tester, portal, source.clone())
-            .installed(records::installation(settings, &key));
+            .installed(records::installation(settings, &key))
+            .measuring(sources);
         let grpc = sockets.grpc.zip(forward_auth.clone()).map(|(socket, by)| {
             (socket, GrpcServer::new(by, readiness(&api), settings.server.limits))
         });

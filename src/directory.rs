@@ -87,8 +87,8 @@ pub use self::records::{
 };
 pub use self::services::{AuthServices, ImportSecrets};
 pub use self::state::{
-    Disclosed, FieldText, Hits, LastReload, Memory, OrganizationFacts, Reloads, Snapshot,
-    UserFacts, UserTokenFacts, check_expectations, granted_to,
+    CountedRoute, Disclosed, FieldText, Hits, LastReload, Memory, OrganizationFacts, Reloads,
+    Snapshot, UserFacts, UserTokenFacts, check_expectations, granted_to,
 };
 
 /// The directory. Clones share it.

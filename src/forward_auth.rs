@@ -154,7 +154,7 @@ impl ForwardAuth {
             }
             Action::Forward(permit) => {
                 let target = question::raw_target(&request, Some(asked.target()));
-                self.responder.decisions().record(&Entry { target, ..entry });
+                self.responder.record(&Entry { target, ..entry });
                 let response = self.permissions.answer(permit, by, &verdict, request.headers());
                 Answer { is_permission: true, response, metadata }
             }

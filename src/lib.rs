@@ -12,7 +12,7 @@
 //! | [`portcullis_http1`] | HTTP/1.1 to the portal |
 //! | [`clock`], [`random`] | the only sources of time and randomness |
 //! | [`tasks`] | supervision of long-running tasks |
-//! | [`telemetry`] | the log |
+//! | [`telemetry`] | the log, and the metrics |
 //! | [`service_manager`] | sockets that systemd passes, and what it is notified of |
 //! | [`email`] | email addresses |
 //! | [`spreadsheet`] | CSV files as spreadsheets write them |

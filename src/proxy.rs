@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `question`, `received` | a request as it comes in |
 //! | `forward`, [`headers`] | the request as the portal gets it |
+//! | `pending` | what is recorded and counted when the portal answers |
 //! | `exchange`, `send`, `lease`, `request_body`, `bounds` | sending it, and the limits on that |
 //! | [`upstream`], `portal_connection`, `upstream_error` | the portal's servers, and connections to them |
 //! | [`rotation`], [`server_state`], `server_changes` | which of them gets a request |
@@ -37,6 +38,7 @@ mod gateway;
 pub mod headers;
 mod lease;
 mod location;
+mod pending;
 mod portal_connection;
 pub mod probe;
 pub mod question;
@@ -57,7 +59,7 @@ mod watch;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -80,7 +82,7 @@ use self::headers::Nominated;
 use self::request_body::RequestBody;
 use self::rotation::Group;
 use self::watch::AllowedRequest;
-use crate::authz::decision_record::{Entry, OpenLine, recordable};
+use crate::authz::decision_record::{Entry, recordable};
 use crate::authz::{AccessRequest, Action, Refusal, Verdict};
 use crate::clock;
 use crate::web::Visitor;
@@ -178,7 +180,7 @@ impl Gateway {
             for_banner: navigation.is_some(),
         };
         let (head, dropped) = self.outbound(received, &request, asked.target(), &context);
-        let record = self.open_record(received, &request, (&asked, &verdict), &dropped);
+        let pending = self.pending(received, &request, (&asked, &verdict), (route, &dropped));
         let granted = permit.granted();
         let upgrade = asked.is_websocket().then(|| hyper::upgrade::on(&mut request));
         let limits = (most, self.read_timeout);
@@ -191,7 +193,7 @@ impl Gateway {
         let allowed = Arc::new(AllowedRequest { request: asked, session, granted });
         let upgrade = upgrade.map(|client| (client, connection.hold));
         let sender = (sender, connection.requests);
-        self.forward((received, record, navigation), (head, body), sender, to, upgrade, allowed)
+        self.forward((received, pending, navigation), (head, body), sender, to, upgrade, allowed)
             .await
     }
 
@@ -302,28 +304,9 @@ impl Gateway {
         let id = self.responder.next_id();
         let client = fields.map_or(peer, |fields| self.authz.proxies().client(fields, peer));
         let entry = Entry::new(now, (&id, client), method.unwrap_or_default(), 0);
-        self.responder.decisions.record(&Entry {
-            target,
-            decision: "bad-request",
-            reason,
-            ..entry
-        });
-    }
-
-    /// The record of a request that goes to the portal, up to the portal's status.
-    fn open_record<B>(
-        &self,
-        received: &Received,
-        request: &Request<B>,
-        (asked, verdict): (&AccessRequest, &Verdict<'_>),
-        dropped: &[&HeaderName],
-    ) -> OpenLine {
-        if !self.responder.decisions.wants(verdict.outcome().name()) {
-            return OpenLine::default();
-        }
-        let target = question::raw_target(request, Some(asked.target()));
-        let entry = received.entry(request).decided(asked, verdict);
-        self.responder.decisions.open(&Entry { target, dropped, ..entry })
+        let entry = Entry { target, decision: "bad-request", reason, ..entry };
+        self.responder.traffic.refused(entry.decision, entry.reason);
+        self.responder.decisions.record(&entry);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The log: `tracing` events, on standard error.
+//! The log, `tracing` events on standard error, and the metrics.
 //!
 //! Decision records go to standard output instead (`authz/decision_record.rs`).
 //!
@@ -11,13 +11,14 @@
 pub mod escape;
 pub mod events;
 mod lines;
+pub mod metrics;
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, reload};
 
 pub use self::lines::Lines;
+
+use self::metrics::Samples;
 
 /// Lines in the queue. More are lost until there is room.
 const QUEUE: usize = 4096;
@@ -85,6 +88,9 @@ struct QueueWriter {
     /// Whether it writes an event that anyone can cause without an account.
     refused: bool,
 }
+
+/// Lines that were lost since the start. The log is one for the process.
+static LOST: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -190,13 +196,26 @@ fn write(messages: &Receiver<Message>, out: impl Write, counts: &Counts) {
                         }
                     }
                     Err(_) => {
-                        counts.lost.fetch_add(1, Ordering::Relaxed);
+                        counts.lose();
                     }
                 }
             }
             Message::Flush(done) => drop(done.send(())),
         }
     }
+}
+
+impl Counts {
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        LOST.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Adds what the process has logged, and lost of its log.
+pub fn collect(samples: &mut Samples) {
+    samples.count(&metrics::families::LINES_LOST, &[], LOST.load(Ordering::Relaxed));
+    events::collect(samples);
 }
 
 impl<'a> MakeWriter<'a> for QueueWriter {
@@ -231,7 +250,7 @@ impl QueueWriter {
 impl Write for QueueWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if !self.send(line) {
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+            self.counts.lose();
         }
         Ok(line.len())
     }

@@ -23,9 +23,9 @@ pub struct Certificate {
     /// The section of its settings: `server`, `admin` or `upstream`.
     of: &'static str,
     /// The setting that names its file.
-    setting: String,
+    pub(super) setting: String,
     /// The end of its validity.
-    expires: Timestamp,
+    pub(super) expires: Timestamp,
     /// Why its files, which were changed, could not be read; the certificate is still in use.
     problem: Option<String>,
 }

@@ -27,6 +27,7 @@ use crate::directory::accounts::preferences::PreferencesView;
 use crate::directory::accounts::users::UserView;
 use crate::jobs::JobView;
 use crate::mail::queue::MailView;
+use crate::telemetry::metrics::MEDIA_TYPE;
 use portcullis_store::Kind;
 
 /// What every handler returns.
@@ -103,6 +104,10 @@ pub(super) struct BackupFile(Response);
 #[derive(Debug)]
 pub(super) struct Page(Response);
 
+/// 200 with the metrics.
+#[derive(Debug)]
+pub(super) struct Metrics(Response);
+
 const ETAG: (&str, &str) = ("ETag", "The version of the record, for `If-Match`");
 
 macro_rules! replies {
@@ -157,6 +162,8 @@ replies! {
         |_| Some(("application/toml", serde_json::json!({ "type": "string" })));
     BackupFile: OK, "The file", &[],
         |_| Some(("application/octet-stream", serde_json::json!({ "type": "string", "format": "binary" })));
+    Metrics: OK, "The metrics", &[],
+        |_| Some((MEDIA_TYPE, serde_json::json!({ "type": "string" })));
     Page: OK, "A page", &[], |_| Some(("text/html", serde_json::json!({ "type": "string" })));
 }
 
@@ -354,6 +361,12 @@ pub(super) fn toml(body: Body) -> ApiResult<Toml> {
 #[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
 pub(super) fn backup(body: Body) -> ApiResult<BackupFile> {
     Ok(BackupFile(([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response()))
+}
+
+/// 200 with the metrics.
+#[expect(clippy::unnecessary_wraps, reason = "what handlers return")]
+pub(super) fn metrics(text: String) -> ApiResult<Metrics> {
+    Ok(Metrics(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response()))
 }
 
 /// 200 with a page for people.

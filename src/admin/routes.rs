@@ -9,7 +9,7 @@ use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     administrators, audit, backup, documentation, end_users, explain, files, groups, health,
-    imports, jobs, lockouts, mail, openapi, organizations, overview, own_account, personal_data,
+    imports, jobs, lockouts, mail, metrics, openapi, organizations, overview, own_account, personal_data,
     policy, portal_servers, preferences, session, sessions, status, tokens, trials, upgrade,
     user_tokens, users, views,
 };
@@ -24,6 +24,8 @@ pub(super) fn table() -> Table {
             op("probes.live", "Check that the process serves requests"))
         .route(Public, Shared, GET, "/readyz", health::ready,
             op("probes.ready", "Check that requests can be decided").refuses(&["not-ready"]))
+        .route(Read, Gateway, GET, "/metrics", metrics::show,
+            op("status.metrics", "Get the metrics, as Prometheus reads them"))
         .route(Read, Shared, GET, "/openapi.json", openapi::show,
             op("description.openapi", "Get this description"))
         .route(Read, Shared, GET, "/docs", documentation::start,

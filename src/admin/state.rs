@@ -24,6 +24,7 @@ use crate::jobs::Jobs;
 use crate::mail::{MailQueue, MailTester};
 use crate::proxy::upstream::Upstreams;
 use crate::session::Sessions;
+use crate::telemetry::metrics::Source;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::feed::Freshness;
 
@@ -55,6 +56,8 @@ pub struct AdminState {
     pub(super) rules: AdminRules,
     pub(super) site: Arc<Site>,
     pub(super) installation: Arc<Installation>,
+    /// What metrics are read from, beside what is here.
+    pub(super) sources: Arc<[Arc<dyn Source>]>,
     /// What the rest is limited to.
     scope: Scope,
     /// The directory without the limit of a scope, for the callers' own sessions.
@@ -97,6 +100,7 @@ impl AdminState {
             rules: AdminRules::new(&settings.admin),
             site: Arc::new(Site::new(&settings.admin)),
             installation: Arc::default(),
+            sources: Arc::default(),
         }
     }
 
@@ -110,6 +114,12 @@ impl AdminState {
     #[must_use]
     pub fn certificates(&self) -> Certificates {
         self.certificates.clone()
+    }
+
+    /// The same, with metrics of these too.
+    #[must_use]
+    pub fn measuring(self, sources: Vec<Arc<dyn Source>>) -> Self {
+        Self { sources: sources.into(), ..self }
     }
 
     /// What handlers work with in a dry run: the same, over this directory and its sessions. What

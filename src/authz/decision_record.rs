@@ -47,9 +47,9 @@ pub struct Entry<'a> {
     /// Whether the request asks to become a WebSocket.
     pub websocket: bool,
     /// `allow`, `sign-in`, `deny`, `redirect`, `bad-request` or `unavailable`.
-    pub decision: &'a str,
+    pub decision: &'static str,
     /// Why, from the closed list of reasons.
-    pub reason: &'a str,
+    pub reason: &'static str,
     /// The route that decided.
     pub route: Option<&'a str>,
     /// How the portal might have read the path, when that is the reason.
@@ -203,11 +203,14 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Ends a line, with the portal's status if it has answered.
-fn end(line: &mut Vec<u8>, status: Option<StatusCode>) {
-    if let Some(status) = status {
+/// Ends a line, with the portal's status if it has answered, and the microseconds from the decision
+/// to the head of its response.
+fn end(line: &mut Vec<u8>, answer: Option<(StatusCode, u64)>) {
+    if let Some((status, micros)) = answer {
         line.extend_from_slice(b",\"status\":");
         line.extend_from_slice(status.as_str().as_bytes());
+        line.extend_from_slice(b",\"portal_micros\":");
+        json(line, &micros);
     }
     line.extend_from_slice(b"}\n");
 }

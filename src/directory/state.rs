@@ -15,7 +15,7 @@ pub use disclosed::{Disclosed, FieldText};
 pub use facts::{OrganizationFacts, UserFacts};
 pub use memory::Memory;
 pub use reloads::{LastReload, Reloads};
-pub use route_hits::Hits;
+pub use route_hits::{CountedRoute, Hits};
 pub use snapshot::{Snapshot, check_expectations, granted_to};
 pub(in crate::directory) use snapshot::{grantable, granted};
 pub use token_facts::UserTokenFacts;

@@ -13,6 +13,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use crate::telemetry::metrics::{Samples, Source, families};
+
 /// How long a connection without a request stays open after shutdown has begun. Its client may have
 /// sent a request that has not arrived yet; closing at once would lose it.
 pub(super) const LAST_REQUEST: Duration = Duration::from_millis(250);
@@ -117,6 +119,12 @@ impl ConnectionTracker {
     pub async fn closed(&self) {
         self.shared.accepting.wait().await;
         self.shared.open.wait().await;
+    }
+}
+
+impl Source for ConnectionTracker {
+    fn collect(&self, samples: &mut Samples) {
+        samples.size(&families::CONNECTIONS, &[], self.count());
     }
 }
 

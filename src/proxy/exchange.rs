@@ -16,13 +16,13 @@ use super::connection::Hold;
 use super::error_pages::Onward;
 use super::failure::{Cause, Failure};
 use super::gateway::Gateway;
+use super::pending::Pending;
 use super::received::Received;
 use super::request_body::RequestBody;
 use super::response_body::ReplyBody;
 use super::upstream_error::UpstreamError;
 use super::watch::{ActivityFlag, AllowedRequest, Waiting, Watch};
 use super::{headers, tunnel};
-use crate::authz::decision_record::OpenLine;
 use crate::authz::{Action, Activity, Refusal};
 use crate::clock;
 use crate::directory::records::TrialId;
@@ -36,14 +36,15 @@ impl Gateway {
     /// response, whose head must come `within` this time if it is not that of the settings.
     pub(super) async fn forward(
         self: Arc<Self>,
-        (received, record, navigation): (&Received, OpenLine, Option<Box<Navigation>>),
+        (received, pending, navigation): (&Received, Pending, Option<Box<Navigation>>),
         (head, body): (RequestHead, RequestBody),
         (sender, connection): (Sender, Option<ConnectionRequests>),
         (group, within): (usize, Option<Duration>),
         upgrade: Option<(OnUpgrade, Hold)>,
         allowed: Arc<AllowedRequest>,
     ) -> Response<ReplyBody> {
-        let record = self.responder.decisions.awaiting_status(record);
+        let Pending { line, micros: decided, route } = pending;
+        let record = self.responder.decisions.awaiting_status(line);
         let slot = match self.bounds.take(sender, connection.as_ref()) {
             Ok(slot) => slot,
             Err(exceeded) => return self.unanswered(received, &allowed, &exceeded.into()).await,
@@ -54,7 +55,10 @@ impl Gateway {
                 Ok(response) => response,
                 Err(error) => return self.unanswered(received, &allowed, &error).await,
             };
-        record.answered(response.status());
+        let micros = received.micros().saturating_sub(decided);
+        self.responder.traffic.answered(response.status().as_u16(), micros);
+        self.authz.snapshot().hits().answered(route, micros);
+        record.answered(response.status(), micros);
         if let Some(trial) = allowed.session.trial() {
             self.note_in_trial(trial, &allowed, &response, received.now);
         }
@@ -72,6 +76,7 @@ impl Gateway {
                     tunnel::open(client, hold, response, watch, client_activity)
                 }
                 Some(_) | None => {
+                    self.responder.traffic.failed(Cause::from(Failure::PortalBroken).reason());
                     self.answer(received, Failure::PortalBroken.into(), Onward::default())
                 }
             };
@@ -171,6 +176,7 @@ impl Gateway {
             UpstreamError::Busy(_) => Failure::PortalBusy.into(),
         };
         if matches!(cause, Cause::Failed(_)) {
+            self.responder.traffic.failed(cause.reason());
             tracing::warn!(%error, request.id = received.id, "the portal did not answer");
         }
         let AllowedRequest { request, session, .. } = allowed;

@@ -56,11 +56,15 @@ impl Received {
         self.now
     }
 
+    /// Microseconds since the request's head came.
+    pub(super) fn micros(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// The entry of the decision record, without a decision.
     pub fn entry<'a, B>(&'a self, request: &'a Request<B>) -> Entry<'a> {
-        let micros = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let entry =
-            Entry::new(self.now, (&self.id, self.client), request.method().as_str(), micros);
+        let (by, method) = ((&*self.id, self.client), request.method().as_str());
+        let entry = Entry::new(self.now, by, method, self.micros());
         Entry { via: self.via, ..entry }
     }
 }

@@ -20,9 +20,10 @@ use crate::authz::decision_record::{DecisionLog, Entry};
 use crate::authz::{AccessRequest, Authorizer, Outcome, Refusal, RequestIds, Verdict};
 use crate::random;
 use crate::session::{Absence, SessionLookup};
+use crate::telemetry::metrics::Traffic;
 use crate::web::cookie;
 use crate::web::fetch_metadata::ResponseKind;
-use portcullis_policy::Subject;
+use portcullis_policy::{Reason, Route, Subject};
 
 /// Answers requests that the portal does not answer.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Responder {
     pub(super) authz: Arc<Authorizer>,
     pub(super) error_pages: Arc<dyn ErrorPages>,
     pub(super) decisions: Arc<DecisionLog>,
+    pub(super) traffic: Arc<Traffic>,
     request_ids: RequestIds,
 }
 
@@ -41,7 +43,8 @@ impl Responder {
         error_pages: Arc<dyn ErrorPages>,
         decisions: Arc<DecisionLog>,
     ) -> Self {
-        Self { authz, error_pages, decisions, request_ids: RequestIds::new(random::bytes::<6>()) }
+        let request_ids = RequestIds::new(random::bytes::<6>());
+        Self { authz, error_pages, decisions, traffic: Arc::default(), request_ids }
     }
 
     /// The authorizer whose verdicts are answered.
@@ -50,10 +53,33 @@ impl Responder {
         &self.authz
     }
 
-    /// The log of decisions.
+    /// The counts of requests, for the metrics.
     #[must_use]
-    pub fn decisions(&self) -> &DecisionLog {
-        &self.decisions
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
+    /// Records and counts a decision after which nothing is sent to the portal.
+    pub fn record(&self, entry: &Entry<'_>) {
+        self.traffic.decided(entry.micros);
+        if entry.decision != "allow" {
+            self.traffic.refused(entry.decision, entry.reason);
+        }
+        self.decisions.record(entry);
+    }
+
+    /// Counts the permissions for lack of which a request is denied.
+    fn count_missing(&self, verdict: &Verdict<'_>) {
+        let outcome = verdict.outcome();
+        if outcome.reason() != Reason::MissingPermission.as_str() {
+            return;
+        }
+        let catalogue = verdict.snapshot().policy().catalogue();
+        let held = verdict.subject().map(|subject| subject.held(catalogue)).unwrap_or_default();
+        let named = outcome.route().map(Route::permissions).unwrap_or_default();
+        for permission in catalogue.ids(named.difference(held)) {
+            self.traffic.missing(permission);
+        }
     }
 
     /// The id of the next request.
@@ -81,7 +107,8 @@ impl Responder {
         }
         let target = question::raw_target(request, Some(asked.target()));
         let entry = Entry { target, ..received.entry(request).decided(asked, verdict) };
-        self.decisions.record(&entry);
+        self.record(&entry);
+        self.count_missing(verdict);
         // While the portal is disabled, every request is redirected: none has a reference.
         if !matches!(refusal, Refusal::PortalDisabled { .. }) {
             self.authz.refused_requests().add(&entry, verdict.subject(), Some(verdict));
@@ -123,7 +150,7 @@ impl Responder {
                 None => entry,
             }
         };
-        self.decisions.record(&entry);
+        self.record(&entry);
         self.authz.refused_requests().add(&entry, subject, None);
         self.answer(received, cause, self.onward(received, asked, subject))
     }

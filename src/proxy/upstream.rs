@@ -24,6 +24,7 @@ use super::rotation::Group;
 use super::server_state::ServerState;
 use super::upstream_error::{UpstreamError, no_server};
 use crate::config::{self, UpstreamServer};
+use crate::telemetry::metrics::{Samples, Source, families};
 
 /// How long a request may wait for the portal before it is re-checked (I7).
 pub(super) const RECHECK_AFTER: Duration = Duration::from_millis(200);
@@ -194,6 +195,24 @@ impl Upstreams {
             UpstreamError::Unreachable { server, cause: error.to_string() }
         })?;
         Ok(PortalConnection::new(stream, self.tick))
+    }
+}
+
+impl Source for Upstreams {
+    fn collect(&self, samples: &mut Samples) {
+        for (index, server) in self.servers.iter().enumerate() {
+            let address = &server.settings.address;
+            let named = |other: &&Server| other.settings.address == *address;
+            // A server of several groups has one value.
+            if self.servers.iter().take(index).any(|other| named(&other)) {
+                continue;
+            }
+            let all = || self.servers.iter().filter(named);
+            let is_up = all().all(|server| server.state.lock().healthy != Some(false));
+            let idle = all().flat_map(|server| &server.idle).map(|pool| pool.lock().len()).sum();
+            samples.flag(&families::SERVER_UP, &[address], is_up);
+            samples.size(&families::SERVER_IDLE, &[address], idle);
+        }
     }
 }
 

@@ -64,6 +64,14 @@ pub struct SessionData {
 }
 
 impl Sessions {
+    /// How many sessions are in the store: open ones, and ended ones that are not removed yet.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn count(&self) -> Result<u64, StoreError> {
+        self.records().read().count_records(SESSION, None).await
+    }
+
     /// Up to `limit` open sessions after a cursor, and the cursor of the next page: `None` after the
     /// last one.
     ///

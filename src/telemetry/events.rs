@@ -8,7 +8,8 @@
 //! Texts from outside, such as a login, are fields of their own, which both formats quote and
 //! escape; they come after all other fields. They cannot add a line or a field.
 //!
-//! Refusals and lockouts are also counted for the audit log ([`refused`]).
+//! Refusals and lockouts are also counted for the audit log ([`refused`]), sign-ins, links and tokens
+//! for the metrics.
 //!
 //! An event that anyone can cause without an account has the target [`REFUSED`], for which the log
 //! has a share of its queue ([`super::start`]).
@@ -16,12 +17,14 @@
 mod cause;
 mod event;
 mod fields;
+mod outcomes;
 pub mod refused;
 
 use std::net::IpAddr;
 
 pub use self::cause::Cause;
 pub use self::event::{Account, Event, OneTime};
+pub use self::outcomes::collect;
 
 use self::fields::Fields;
 use crate::clock;
@@ -104,6 +107,7 @@ impl Event<'_> {
         if MUTED.try_with(|()| ()).is_ok() {
             return;
         }
+        outcomes::count(self);
         let logged = ORIGIN.try_with(|origin| self.log_for(Some(origin)));
         if logged.is_err() {
             self.log_for(None);

@@ -16,6 +16,7 @@ mod jobs;
 mod log;
 mod log_lost;
 mod mail;
+mod metrics;
 mod packages;
 mod redirect;
 mod references;

@@ -55,11 +55,48 @@ pub struct Feed(Arc<Inner>);
 #[derive(Clone)]
 pub struct Freshness(Arc<Confirmed>);
 
+/// The commits that were made through a [`Feed`] since it was started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Those that are on disk and in force.
+    pub made: u64,
+    /// Those of which a condition did not hold.
+    pub refused: u64,
+    /// Those that failed, or are not in force yet.
+    pub failed: u64,
+    /// Microseconds that all of them took.
+    pub micros: u64,
+    /// The newest sequence number that every follower has applied.
+    pub sequence: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    made: AtomicU64,
+    refused: AtomicU64,
+    failed: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl Counts {
+    fn add(&self, result: &Result<Committed, CommitError>, took: Duration) {
+        let count = match result {
+            Ok(_) => &self.made,
+            Err(CommitError::Store(_)) => &self.failed,
+            Err(_) => &self.refused,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
 struct Inner {
     store: Arc<dyn Store>,
     /// The newest sequence number that every follower has applied.
     applied: watch::Receiver<u64>,
     confirmed: Arc<Confirmed>,
+    counts: Counts,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -86,7 +123,13 @@ impl Feed {
             confirmed: Arc::clone(&confirmed),
         };
         let task = AbortOnDropHandle::new(tokio::spawn(task.run()));
-        Ok(Self(Arc::new(Inner { store, applied: applied_here, confirmed, _task: task })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            applied: applied_here,
+            confirmed,
+            counts: Counts::default(),
+            _task: task,
+        })))
     }
 
     /// The store, for reading. Commits that are made there directly are followed, too, but return
@@ -102,6 +145,13 @@ impl Feed {
     /// Those of [`Store::commit`]. Also [`StoreError::Unavailable`] if the commit was made but the
     /// followers did not apply it within ten seconds; they keep trying.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, CommitError> {
+        let began = Instant::now();
+        let result = self.commit_and_apply(commit).await;
+        self.0.counts.add(&result, began.elapsed());
+        result
+    }
+
+    async fn commit_and_apply(&self, commit: Commit) -> Result<Committed, CommitError> {
         let committed = self.0.store.commit(commit).await?;
         let mut applied = self.0.applied.clone();
         let in_force = applied.wait_for(|applied| *applied >= committed.sequence);
@@ -118,6 +168,15 @@ impl Feed {
     pub async fn ended(&self) {
         // An error, because the task has dropped the sender.
         let _ = self.0.applied.clone().wait_for(|_| false).await;
+    }
+
+    /// How many commits were made through this feed, and how far its followers are.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let Counts { made, refused, failed, micros } = &self.0.counts;
+        let [made, refused, failed, micros] =
+            [made, refused, failed, micros].map(|count| count.load(Ordering::Relaxed));
+        Statistics { made, refused, failed, micros, sequence: *self.0.applied.borrow() }
     }
 
     /// How current the followers are.

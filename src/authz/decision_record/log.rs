@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use thread_local::ThreadLocal;
 use super::{Entry, Second, end};
 use crate::config::Decisions;
 use crate::telemetry::Lines;
+use crate::telemetry::metrics::{Samples, Source, families};
 
 /// How often the buffers are written out.
 const FLUSH_EVERY: Duration = Duration::from_millis(200);
@@ -31,6 +32,8 @@ pub struct DecisionLog {
     all: AtomicBool,
     buffers: ThreadLocal<Mutex<Buffer>>,
     output: Mutex<Output>,
+    /// Records that were lost since the start.
+    lost: AtomicU64,
 }
 
 /// The output, and how many lines were lost since writing to it began to fail.
@@ -60,7 +63,7 @@ pub struct OpenLine(pub(super) Vec<u8>);
 pub struct OpenRecord<'a> {
     log: &'a DecisionLog,
     line: Vec<u8>,
-    status: Option<StatusCode>,
+    answer: Option<(StatusCode, u64)>,
 }
 
 impl DecisionLog {
@@ -69,7 +72,12 @@ impl DecisionLog {
     pub fn new(which: Decisions, output: Box<dyn Write + Send>) -> Self {
         let output = Output { lines: Lines::new(output), lost: 0 };
         let all = AtomicBool::new(which == Decisions::All);
-        Self { all, buffers: ThreadLocal::new(), output: Mutex::new(output) }
+        Self {
+            all,
+            buffers: ThreadLocal::new(),
+            output: Mutex::new(output),
+            lost: AtomicU64::new(0),
+        }
     }
 
     /// Whether decisions of this name are recorded.
@@ -111,11 +119,11 @@ impl DecisionLog {
 
     /// Records an open line as soon as the portal has answered or will not.
     pub fn awaiting_status(&self, line: OpenLine) -> OpenRecord<'_> {
-        OpenRecord { log: self, line: line.0, status: None }
+        OpenRecord { log: self, line: line.0, answer: None }
     }
 
-    fn close(&self, mut line: Vec<u8>, status: Option<StatusCode>) {
-        end(&mut line, status);
+    fn close(&self, mut line: Vec<u8>, answer: Option<(StatusCode, u64)>) {
+        end(&mut line, answer);
         let mut buffer = self.buffers.get_or_default().lock();
         if buffer.lines.len() > MOST_BUFFERED {
             buffer.lost += 1;
@@ -138,12 +146,14 @@ impl DecisionLog {
                 (std::mem::replace(&mut buffer.lines, empty), std::mem::take(&mut buffer.lost))
             };
             if lost > 0 {
+                self.lost.fetch_add(lost, Ordering::Relaxed);
                 tracing::warn!(lost, "decision records dropped: they could not be written in time");
             }
             if lines.is_empty() {
                 continue;
             }
-            self.output.lock().write(&lines);
+            let lost = self.output.lock().write(&lines);
+            self.lost.fetch_add(lost, Ordering::Relaxed);
         }
     }
 
@@ -172,35 +182,45 @@ impl DecisionLog {
     }
 }
 
+impl Source for DecisionLog {
+    fn collect(&self, samples: &mut Samples) {
+        samples.count(&families::RECORDS_LOST, &[], self.lost.load(Ordering::Relaxed));
+    }
+}
+
 impl OpenRecord<'_> {
-    /// The portal has answered.
-    pub fn answered(mut self, status: StatusCode) {
-        self.status = Some(status);
+    /// The head of the portal's response has come, so many microseconds after the decision.
+    pub fn answered(mut self, status: StatusCode, micros: u64) {
+        self.answer = Some((status, micros));
     }
 }
 
 impl Drop for OpenRecord<'_> {
     fn drop(&mut self) {
         if !self.line.is_empty() {
-            self.log.close(std::mem::take(&mut self.line), self.status);
+            self.log.close(std::mem::take(&mut self.line), self.answer);
         }
     }
 }
 
 impl Output {
-    fn write(&mut self, lines: &[u8]) {
+    /// Returns how many of the lines were lost.
+    fn write(&mut self, lines: &[u8]) -> u64 {
         match self.lines.write(lines) {
-            Ok(()) if self.lost == 0 => {}
+            Ok(()) if self.lost == 0 => 0,
             Ok(()) => {
                 let lost = std::mem::take(&mut self.lost);
                 tracing::warn!(lost, "decision records can be written again");
+                0
             }
             Err((lost, error)) => {
                 // Logged when it begins to fail and when it works again, not five times a second.
                 if self.lost == 0 {
                     tracing::warn!(%error, "decision records cannot be written");
                 }
-                self.lost = self.lost.saturating_add(u64::try_from(lost).unwrap_or(u64::MAX));
+                let lost = u64::try_from(lost).unwrap_or(u64::MAX);
+                self.lost = self.lost.saturating_add(lost);
+                lost
             }
         }
     }

@@ -160,10 +160,11 @@ fn an_open_line_is_recorded_with_the_status() {
     let line = log.open(&entry());
     log.flush();
     assert_eq!(out.records(), Vec::<Value>::new());
-    log.awaiting_status(line).answered(StatusCode::CREATED);
+    log.awaiting_status(line).answered(StatusCode::CREATED, 1700);
     log.flush();
     assert_eq!(out.records().len(), 1);
     assert_eq!(out.records()[0]["status"], 201);
+    assert_eq!(out.records()[0]["portal_micros"], 1700);
 }
 
 #[test]
@@ -178,15 +179,18 @@ fn an_open_line_is_recorded_once_without_an_answer() {
     log.flush();
     let records = out.records();
     assert_eq!(records.len(), 2);
-    assert!(records.iter().all(|record| record.get("status").is_none()), "{records:?}");
+    assert!(
+        records.iter().all(|it| it.get("status").or(it.get("portal_micros")).is_none()),
+        "{records:?}"
+    );
 }
 
 #[test]
 fn an_allowed_request_is_not_recorded_unless_wanted() {
     let (log, out) = Out::log(Decisions::Refused);
-    log.awaiting_status(log.open(&entry())).answered(StatusCode::OK);
+    log.awaiting_status(log.open(&entry())).answered(StatusCode::OK, 1);
     let denied = Entry { decision: "deny", ..entry() };
-    log.awaiting_status(log.open(&denied)).answered(StatusCode::OK);
+    log.awaiting_status(log.open(&denied)).answered(StatusCode::OK, 1);
     log.flush();
     assert_eq!(out.records().len(), 1);
 }
@@ -196,7 +200,7 @@ fn open_lines_are_written_again() {
     let (log, out) = Out::log(Decisions::All);
     for name in ["a", "b"] {
         let open = log.open(&Entry { path: Some(name), ..entry() });
-        log.awaiting_status(open).answered(StatusCode::OK);
+        log.awaiting_status(open).answered(StatusCode::OK, 1);
     }
     assert!(log.open(&entry()).0.capacity() > 0);
     log.flush();

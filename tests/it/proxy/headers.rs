@@ -649,3 +649,22 @@ async fn response_connection_headers_are_never_forwarded() {
         }
     }
 }
+
+/// W3C Trace Context, sections 3.2 and 3.3.
+#[tokio::test]
+async fn trace_context_reaches_the_portal_unchanged() {
+    let gate = TestGate::start().await;
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let fields =
+        [("traceparent", parent), ("tracestate", "vendor=1,other=t61"), ("baggage", "a=b")];
+    let request =
+        fields.iter().fold(gate.get("/open/a"), |call, (name, value)| call.header(name, value));
+    assert_eq!(request.send().await.status, 200);
+    let seen = gate.upstream.take_one();
+    for (name, value) in fields {
+        assert_eq!(seen.head.all(name), [value], "{name}");
+    }
+    assert_eq!(gate.get("/open/a").send().await.status, 200);
+    let seen = gate.upstream.take_one();
+    assert!(seen.head.all("traceparent").is_empty(), "{seen:?}");
+}

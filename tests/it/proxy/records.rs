@@ -20,9 +20,11 @@ fn stable(mut record: Value) -> String {
             *value = Value::String(format!("[{name}]"));
         }
     }
-    if let Some(micros) = fields.get_mut("micros") {
-        assert!(micros.is_u64(), "{micros}");
-        *micros = Value::from(0);
+    for name in ["micros", "portal_micros"] {
+        if let Some(micros) = fields.get_mut(name) {
+            assert!(micros.is_u64(), "{name}: {micros}");
+            *micros = Value::from(0);
+        }
     }
     serde_json::to_string_pretty(&record).unwrap()
 }
