@@ -54,6 +54,7 @@ for_real() {
   need 'test -x "$(git --exec-path)/git-http-backend"' git
   need "$(has chromium) && $(has chromedriver)" chromium "chromium-driver|chromium-chromedriver"
   need "$(has fail2ban-regex)" fail2ban
+  need "$(has promtool)" prometheus # checks the alert rules
   # django-helpdesk and Node-RED come from their own registries (scripts/programs.sh).
   need "python3 -m pip --version" python3-pip
   need "python3 -c 'import ensurepip'" python3-venv # for Schemathesis

@@ -1,5 +1,5 @@
 //! Black-box tests with programs that are large to install: Chromium, DokuWiki, django-helpdesk,
-//! Node-RED, Tomcat, git, WordPress, Request Tracker, Fail2Ban, Schemathesis, and portals in Express,
+//! Node-RED, Tomcat, git, WordPress, Request Tracker, Fail2Ban, promtool, Schemathesis, and portals in Express,
 //! Django and PHP.
 //! `make real` installs them and runs these tests; `cargo test` alone does not.
 
@@ -18,4 +18,5 @@ mod support;
 mod browser;
 mod fail2ban;
 mod portals;
+mod prometheus;
 mod schemathesis;

@@ -11,6 +11,7 @@
 mod documents;
 mod imports;
 mod layers;
+mod observability;
 mod sizes;
 mod source;
 mod spawns;
