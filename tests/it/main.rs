@@ -16,6 +16,7 @@ mod support;
 mod admin;
 mod forward_auth;
 mod forward_auth_grpc;
+mod forward_auth_grpc_limits;
 mod operations;
 mod pages;
 mod proxy;
