@@ -170,7 +170,7 @@ async fn a_page_of_another_site_is_refused_with_a_token_too() {
 #[tokio::test]
 async fn an_undeclared_route_cannot_be_reached() {
     let bench = Bench::start().await;
-    for path in ["/", "/metrics", "/api/v1", "/api/v1/records", "/api/v1/groups/"] {
+    for path in ["/", "/metrics/", "/api/v1", "/api/v1/records", "/api/v1/groups/"] {
         assert_eq!(bench.get(path).await.status, 404, "{path}");
         let answer = bench.send(Access::Token, over_tcp(&Method::GET, path, &[])).await;
         assert_eq!(answer.status, 401, "{path}");

@@ -64,7 +64,7 @@ impl Distribution {
     /// and at most it.
     pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
         let bounded = BOUNDS.iter().zip(self.counts).map(|(bound, count)| (seconds(*bound), count));
-        bounded.chain([(f64::MAX, self.longer)]).collect()
+        bounded.chain([(f64::INFINITY, self.longer)]).collect()
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
         sum.add(&histogram);
         sum.add(&histogram);
         let counted: Vec<_> = sum.buckets().into_iter().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(counted, [(0.00005, 4), (0.0001, 2), (30.0, 2), (f64::MAX, 2)]);
+        assert_eq!(counted, [(0.00005, 4), (0.0001, 2), (30.0, 2), (f64::INFINITY, 2)]);
         assert_eq!((sum.total(), sum.sum()), (10, 120.000_204));
     }
 }
