@@ -72,6 +72,7 @@ mod organizations;
 mod origin;
 mod overview;
 mod own_account;
+mod parts;
 mod personal_data;
 mod policy;
 mod portal_servers;

@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::parts::Parts;
 use crate::directory::DirectoryError;
 use crate::directory::access::administrators::ProposedFactor;
 use crate::directory::files::{FileProblem, FileProblems, Place};
@@ -36,6 +37,8 @@ pub(super) struct Problem {
     store_failed: bool,
     /// A second factor to set up. Boxed, so that results stay small.
     set_up: Option<Box<ProposedFactor>>,
+    /// The parts of a gateway that is not ready. Boxed, so that results stay small.
+    parts: Option<Box<Parts>>,
 }
 
 /// The member of our own in the document.
@@ -54,6 +57,9 @@ pub(super) struct Extension<'a> {
     /// A secret to set up a second factor with, if sign-in requires one and the account has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     set_up: Option<&'a ProposedFactor>,
+    /// The state of each part, if the gateway is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<&'a Parts>,
 }
 
 /// One of the errors in a request or a policy file.
@@ -125,6 +131,7 @@ impl Problem {
             stale: None,
             store_failed: false,
             set_up: None,
+            parts: None,
         }
     }
 
@@ -136,7 +143,8 @@ impl Problem {
     pub(super) fn document(&self) -> ProblemDocument<'_, Extension<'_>> {
         let current = self.stale.as_ref().map_or(&Value::Null, |stale| &stale.current);
         let set_up = self.set_up.as_deref();
-        let extension = Extension { role: self.role, errors: &self.errors, current, set_up };
+        let (role, errors, parts) = (self.role, &*self.errors, self.parts.as_deref());
+        let extension = Extension { role, errors, current, set_up, parts };
         ProblemDocument::new(self.status, &self.name, title(self.status), &self.detail, extension)
     }
 
@@ -153,6 +161,11 @@ impl Problem {
     /// Adds a second factor to set up.
     pub(super) fn with_set_up(self, proposed: Box<ProposedFactor>) -> Self {
         Self { set_up: Some(proposed), ..self }
+    }
+
+    /// Adds the state of each part of the gateway.
+    pub(super) fn with_parts(self, parts: Box<Parts>) -> Self {
+        Self { parts: Some(parts), ..self }
     }
 
     /// Names the role that would do.

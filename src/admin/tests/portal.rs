@@ -83,5 +83,20 @@ async fn the_probes_answer() {
     let bench = Bench::start().await;
     assert_eq!(bench.get("/healthz").await.status, 200);
     assert_eq!(bench.get("/livez").await.status, 200);
-    assert_eq!(bench.get("/readyz").await.status, 200);
+    let ready = bench.get("/readyz").await;
+    assert_eq!(ready.status, 200);
+    assert_eq!(ready.body["status"], "ready");
+    for part in ["store", "policy", "mail", "certificate"] {
+        assert_eq!(ready.body["parts"][part], serde_json::json!({ "status": "ok" }), "{part}");
+    }
+}
+
+#[tokio::test]
+async fn a_portal_that_is_down_does_not_make_it_not_ready() {
+    let bench = Bench::start().await;
+    let ready = bench.get("/readyz").await;
+    assert_eq!(ready.status, 200);
+    let parts = &ready.body["parts"];
+    assert_eq!(parts["portal"]["status"], "failed", "{parts}");
+    assert_eq!(parts["store"]["status"], "ok", "{parts}");
 }

@@ -296,6 +296,8 @@ async fn invalid_reload_keeps_the_old_policy_and_names_the_line() {
     running.reload().await.refused(422, "policy-invalid");
     let found = warnings(&running).await;
     assert_eq!(found[0]["name"], "policy-not-reloaded", "{found}");
+    let ready = running.program.admin.get("/readyz").await.ok();
+    assert_eq!(ready["parts"]["policy"]["status"], "warning", "{ready}");
     let detail = found[0]["detail"].as_str().unwrap();
     assert!(detail.contains(" stays in force: routes.toml:4: "), "{detail}");
     // What is right again is taken again.
