@@ -62,6 +62,7 @@ mod suggest;
 mod table;
 pub mod terminal;
 mod tokens;
+mod top;
 mod trials;
 pub mod usage;
 mod user;
@@ -150,6 +151,8 @@ enum Command {
 enum ClientCommand {
     /// Show the state of the running gateway: policy, portal, users, sessions, email, warnings
     Status(status::StatusArgs),
+    /// Watch the running gateway: requests, refusals, slow routes, sign-ins, portal servers
+    Top(top::TopArgs),
     /// Explain the decision on a request
     Explain(explain::ExplainArgs),
     /// Manage groups and their permissions
@@ -351,6 +354,7 @@ impl ClientCommand {
     fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         match self {
             Self::Status(args) => args.run(console),
+            Self::Top(args) => args.run(console),
             Self::Explain(args) => args.run(console),
             Self::Groups(command) => command.run(console),
             Self::Organizations(command) => command.run(console),

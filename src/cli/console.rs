@@ -71,6 +71,24 @@ impl<'a> Console<'a> {
         self.client.pause(duration);
     }
 
+    /// The metrics of the gateway, as Prometheus reads them.
+    pub(super) fn metrics(&self) -> anyhow::Result<String> {
+        let mut text = Vec::new();
+        self.client.read("/metrics", &mut |part| {
+            text.extend_from_slice(part);
+            Ok(())
+        })?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Clears the terminal, if this is one and no documents are printed.
+    pub(super) fn clear(&mut self) -> anyhow::Result<()> {
+        if !self.options.json {
+            self.out.clear()?;
+        }
+        Ok(())
+    }
+
     /// Whether writes are tried out only.
     pub(super) fn is_dry_run(&self) -> bool {
         self.options.dry_run

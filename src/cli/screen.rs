@@ -48,6 +48,12 @@ pub trait Screen: Write {
     /// # Errors
     /// Those of [`Write`].
     fn write_file(&mut self, part: &[u8]) -> io::Result<()>;
+
+    /// Clears a terminal; does nothing elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`Write`].
+    fn clear(&mut self) -> io::Result<()>;
 }
 
 /// A [`Screen`] over a writer.
@@ -145,6 +151,14 @@ impl<W: Write> Screen for Printer<W> {
             false => self.out.write_all(part),
         }
     }
+
+    fn clear(&mut self) -> io::Result<()> {
+        match self.look.is_terminal {
+            // ECMA-48, 8.3.21 and 8.3.39: to the first column of the first line, and erase the page.
+            true => self.out.write_all(b"\x1b[H\x1b[2J"),
+            false => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -159,6 +173,10 @@ impl Screen for Vec<u8> {
 
     fn write_file(&mut self, part: &[u8]) -> io::Result<()> {
         self.write_all(part)
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -87,6 +87,7 @@ const OTHERS: &[Examples] = &[
     ),
     ("secrets rotate", ["portcullis secrets rotate --dry-run", "portcullis secrets rotate"]),
     ("status", ["portcullis status", "portcullis status --ready"]),
+    ("top", ["portcullis top", "portcullis top --once --json"]),
     (
         "explain",
         [
