@@ -22,6 +22,7 @@ mod scheduled_backups;
 mod sockets;
 mod state;
 mod token_reports;
+mod traces;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -45,11 +46,12 @@ use self::reload::Reload;
 use self::state::State;
 use crate::admin::{self, Access, AdminState};
 use crate::audit::AuditLog;
+use crate::authz::decision_record::{self, Output};
 use crate::authz::identity::Assertions;
 use crate::authz::{Authorizer, DecisionLog};
 use crate::backup::Backups;
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Settings, TraceSettings};
 use crate::credential::key::SecretKey;
 use crate::directory::Directory;
 use crate::directory::access::administrators::AdminRules;
@@ -66,7 +68,6 @@ use crate::proxy::upstream::Upstreams;
 use crate::proxy::{Gateway, Responder};
 use crate::service_manager::Notifier;
 use crate::tasks::{TaskEnded, Tasks};
-use crate::telemetry;
 use crate::telemetry::metrics::Source;
 use portcullis_policy::Policy;
 use portcullis_store::Store;
@@ -133,7 +134,7 @@ impl Server {
 
         let tasks = Tasks::default();
         let (directory, sessions) = (state.directory.clone(), state.sessions.clone());
-        let decisions = decision_log(settings)?;
+        let decisions = decision_log(settings, &tasks)?;
         let upstreams = Arc::new(Upstreams::new(&settings.upstream)?);
         let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
         let known = (directory.clone(), sessions.clone(), state.feed.freshness());
@@ -270,9 +271,17 @@ impl Server {
     }
 }
 
-fn decision_log(settings: &Settings) -> Result<Arc<DecisionLog>, StartError> {
-    let output = telemetry::standard_output().map_err(StartError::Runtime)?;
-    Ok(Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(output))))
+/// The log of decisions, and the thread that sends a part of it as traces.
+fn decision_log(settings: &Settings, tasks: &Tasks) -> Result<Arc<DecisionLog>, StartError> {
+    let output = Output::open(&settings.telemetry)
+        .map_err(|(path, error)| StartError::Records { path, error })?;
+    let mut log = DecisionLog::new(settings.telemetry.decisions, output);
+    if let Some(TraceSettings { collector, one_in }) = &settings.telemetry.traces {
+        let (traces, exporter) = decision_record::traces(*one_in, collector.clone());
+        traces::start(exporter, tasks).map_err(StartError::Runtime)?;
+        log = log.with_traces(traces);
+    }
+    Ok(Arc::new(log))
 }
 
 fn admin_state(

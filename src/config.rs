@@ -88,7 +88,7 @@ pub use self::server::{BACKLOG, ForwardedHeader, Server};
 pub use self::session::SessionLimits;
 pub use self::settings::Settings;
 pub use self::source::Origin;
-pub use self::telemetry::Decisions;
+pub use self::telemetry::{Decisions, RecordFormat, RecordOutput, Telemetry, TraceSettings};
 pub use self::tls::Tls;
 pub use self::upstream::Upstream;
 pub use self::upstream_server::{Transport, UpstreamServer};

@@ -12,6 +12,7 @@ pub mod escape;
 pub mod events;
 mod lines;
 pub mod metrics;
+pub mod otlp;
 
 use std::fmt;
 use std::fs::File;

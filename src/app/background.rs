@@ -109,7 +109,7 @@ impl Background {
         let feed = state.feed.clone();
         tasks.spawn("change feed", async move { feed.ended().await });
         tasks.spawn("audit log", audit::maintain(audit.clone(), retention));
-        tasks.spawn("decision records", decisions.keep_flushing());
+        tasks.spawn("decision records", decisions.keep_flushing(signal(SignalKind::hangup())?));
         let refused = Arc::clone(&refused_requests);
         tasks.spawn("refused requests", refused.keep_writing());
         tasks.spawn("trials of the portal", Arc::clone(&trial_log).keep_writing());

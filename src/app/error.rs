@@ -48,6 +48,14 @@ pub enum StartError {
         /// The folder of the store.
         store: PathBuf,
     },
+    /// The output of decision records cannot be opened.
+    #[error("telemetry.decisions_output: cannot write to `{}`: {error}", path.display())]
+    Records {
+        /// The file, or the socket of the journal.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
     /// The old key of an earlier rotation is still where the next one would be kept.
     #[error(
         "the old key of an earlier rotation is still at `{}`; move it to the backups that it opens, \

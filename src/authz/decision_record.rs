@@ -1,11 +1,15 @@
-//! The decision record: one line of JSON for each request that was decided.
+//! The decision record: one line for each request that was decided.
 //!
 //! A line never contains a token, a cookie, the value of a query parameter or a body
 //! ([`recordable`], `query_names`).
 
+mod format;
+mod journal;
 mod log;
+mod output;
 pub(super) mod query_names;
 pub mod recordable;
+mod traces;
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -15,6 +19,8 @@ use http::header::HeaderName;
 use jiff::Timestamp;
 
 pub use self::log::{DecisionLog, OpenLine};
+pub use self::output::Output;
+pub use self::traces::{TraceExporter, traces};
 
 use super::{AccessRequest, Verdict};
 use crate::credential::token::TokenHash;
@@ -36,6 +42,8 @@ pub struct Entry<'a> {
     pub client: IpAddr,
     /// The contract in which another proxy asks about the request.
     pub via: Option<&'static str>,
+    /// The caller's span, if the request has a valid one (W3C Trace Context).
+    pub traceparent: Option<&'a str>,
     /// The method.
     pub method: &'a str,
     /// The canonical path; `None` when the target has none.
@@ -95,6 +103,7 @@ impl<'a> Entry<'a> {
             request,
             client,
             via: None,
+            traceparent: None,
             method,
             path: None,
             target: None,
@@ -168,6 +177,9 @@ impl<'a> Entry<'a> {
         let _ = write!(line, ",\"client\":\"{}\"", self.client);
         if let Some(via) = self.via {
             plain(line, ",\"via\":", via);
+        }
+        if let Some(parent) = self.traceparent {
+            plain(line, ",\"traceparent\":", parent);
         }
         text(line, ",\"method\":", Some(self.method));
         text(line, ",\"path\":", self.path);

@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::portal::Recorder;
+use crate::authz::decision_record::Output;
 use crate::authz::{Authorizer, DecisionLog};
 use crate::clock;
 use crate::config::{ServedHosts, Settings};
@@ -285,8 +286,10 @@ async fn assemble(folder: &Path) -> Parts {
     let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);
     let known = (directory.clone(), sessions, feed.freshness());
     let authorizer = Arc::new(Authorizer::new(&settings, known));
-    let decisions =
-        Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink())));
+    let decisions = Arc::new(DecisionLog::new(
+        settings.telemetry.decisions,
+        Output::stream(std::io::sink(), settings.telemetry.format),
+    ));
     let gateway = Gateway::new(
         &settings,
         Arc::new(Responder::new(authorizer, Arc::new(pages.clone()), decisions)),

@@ -7,7 +7,7 @@ use http::{Method, Request};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::authz::decision_record::Entry;
+use crate::authz::decision_record::{Entry, recordable};
 use crate::web::fetch_metadata::ResponseKind;
 
 /// A request's id, its time, and how to answer it.
@@ -65,6 +65,6 @@ impl Received {
     pub fn entry<'a, B>(&'a self, request: &'a Request<B>) -> Entry<'a> {
         let (by, method) = ((&*self.id, self.client), request.method().as_str());
         let entry = Entry::new(self.now, by, method, self.micros());
-        Entry { via: self.via, ..entry }
+        Entry { via: self.via, traceparent: recordable::traceparent(request.headers()), ..entry }
     }
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::upstream::Upstreams;
 use super::*;
 use crate::authz::Authorizer;
-use crate::authz::decision_record::DecisionLog;
+use crate::authz::decision_record::{DecisionLog, Output};
 use crate::config::{ServedHosts, Settings};
 use crate::credential::hashing::{Hasher, HashingSettings};
 use crate::credential::key::SecretKey;
@@ -175,8 +175,10 @@ impl Bench {
         let pages = Pages::new(&settings, appearance, directory.clone(), sessions.clone(), &key);
         let known = (directory.clone(), sessions, feed.freshness());
         let authorizer = Arc::new(Authorizer::new(&settings, known));
-        let decisions =
-            Arc::new(DecisionLog::new(settings.telemetry.decisions, Box::new(std::io::sink())));
+        let decisions = Arc::new(DecisionLog::new(
+            settings.telemetry.decisions,
+            Output::stream(std::io::sink(), settings.telemetry.format),
+        ));
         let gateway = Arc::new(Gateway::new(
             &settings,
             Arc::new(Responder::new(authorizer, Arc::new(pages), decisions)),

@@ -21,6 +21,7 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ("src/app/policy_watch.rs", 1, "awaited by a supervised task, and panics are passed on"),
     ("src/app/reload.rs", 1, "awaited by a supervised task, and panics are passed on"),
     ("src/app/certificate_watch.rs", 1, "awaited by a supervised task"),
+    ("src/app/traces.rs", 1, "runs a supervised task"),
     ("src/doctor/recorder.rs", 2, "joined by doctor; one connection"),
     ("src/app/scheduled_backups.rs", 1, "awaited by a supervised task"),
     ("src/backup.rs", 1, "one file, whose end the client verifies or a supervised task awaits"),

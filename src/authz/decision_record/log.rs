@@ -2,7 +2,6 @@
 //! task of their own, to the output. A request never waits for a disk or a terminal.
 
 use std::fmt;
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -11,10 +10,12 @@ use std::time::Duration;
 use http::StatusCode;
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
+use tokio::signal::unix::Signal;
 
+use super::output::Output;
+use super::traces::Traces;
 use super::{Entry, Second, end};
 use crate::config::Decisions;
-use crate::telemetry::Lines;
 use crate::telemetry::metrics::{Samples, Source, families};
 
 /// How often the buffers are written out.
@@ -34,12 +35,7 @@ pub struct DecisionLog {
     output: Mutex<Output>,
     /// Records that were lost since the start.
     lost: AtomicU64,
-}
-
-/// The output, and how many lines were lost since writing to it began to fail.
-struct Output {
-    lines: Lines<Box<dyn Write + Send>>,
-    lost: u64,
+    traces: Option<Traces>,
 }
 
 #[derive(Default)]
@@ -69,15 +65,22 @@ pub struct OpenRecord<'a> {
 impl DecisionLog {
     /// A log that writes the records of these decisions to `output`.
     #[must_use]
-    pub fn new(which: Decisions, output: Box<dyn Write + Send>) -> Self {
-        let output = Output { lines: Lines::new(output), lost: 0 };
+    pub fn new(which: Decisions, output: Output) -> Self {
         let all = AtomicBool::new(which == Decisions::All);
         Self {
             all,
             buffers: ThreadLocal::new(),
             output: Mutex::new(output),
             lost: AtomicU64::new(0),
+            traces: None,
         }
+    }
+
+    /// The same log, of which a part becomes traces.
+    #[must_use]
+    pub fn with_traces(mut self, traces: Traces) -> Self {
+        self.traces = Some(traces);
+        self
     }
 
     /// Whether decisions of this name are recorded.
@@ -152,6 +155,9 @@ impl DecisionLog {
             if lines.is_empty() {
                 continue;
             }
+            if let Some(traces) = &self.traces {
+                traces.offer(&lines);
+            }
             let lost = self.output.lock().write(&lines);
             self.lost.fetch_add(lost, Ordering::Relaxed);
         }
@@ -169,13 +175,23 @@ impl DecisionLog {
         }
     }
 
-    /// Flushes for as long as the task runs, off the data plane.
-    pub async fn keep_flushing(self: Arc<Self>) {
+    /// Flushes for as long as the task runs, off the data plane, and opens a file again when
+    /// `reopen` is received.
+    pub async fn keep_flushing(self: Arc<Self>, mut reopen: Signal) {
         let mut ticks = tokio::time::interval(FLUSH_EVERY);
         loop {
-            ticks.tick().await;
+            let is_moved = tokio::select! {
+                _ = ticks.tick() => false,
+                received = reopen.recv() => received.is_some(),
+            };
             let log = Arc::clone(&self);
-            if tokio::task::spawn_blocking(move || log.flush()).await.is_err() {
+            let flushed = tokio::task::spawn_blocking(move || {
+                log.flush();
+                if is_moved {
+                    log.output.lock().reopen();
+                }
+            });
+            if flushed.await.is_err() {
                 return;
             }
         }
@@ -185,6 +201,9 @@ impl DecisionLog {
 impl Source for DecisionLog {
     fn collect(&self, samples: &mut Samples) {
         samples.count(&families::RECORDS_LOST, &[], self.lost.load(Ordering::Relaxed));
+        if let Some(traces) = &self.traces {
+            traces.collect(samples);
+        }
     }
 }
 
@@ -199,29 +218,6 @@ impl Drop for OpenRecord<'_> {
     fn drop(&mut self) {
         if !self.line.is_empty() {
             self.log.close(std::mem::take(&mut self.line), self.answer);
-        }
-    }
-}
-
-impl Output {
-    /// Returns how many of the lines were lost.
-    fn write(&mut self, lines: &[u8]) -> u64 {
-        match self.lines.write(lines) {
-            Ok(()) if self.lost == 0 => 0,
-            Ok(()) => {
-                let lost = std::mem::take(&mut self.lost);
-                tracing::warn!(lost, "decision records can be written again");
-                0
-            }
-            Err((lost, error)) => {
-                // Logged when it begins to fail and when it works again, not five times a second.
-                if self.lost == 0 {
-                    tracing::warn!(%error, "decision records cannot be written");
-                }
-                let lost = u64::try_from(lost).unwrap_or(u64::MAX);
-                self.lost = self.lost.saturating_add(lost);
-                lost
-            }
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use http::HeaderMap;
 use percent_encoding::{percent_decode, percent_decode_str};
 
 use portcullis_policy::{RESERVED, folding};
@@ -19,6 +20,22 @@ const MOST_TARGET: usize = 256;
 pub fn path(path: &str) -> &str {
     let ours = |segment| may_fold_to_ours(segment) && folds_to_ours(segment);
     if path.split('/').any(ours) { RESERVED } else { before_session(path) }
+}
+
+/// The caller's span: a single valid `traceparent` of version 00 (W3C Trace Context, 3.2).
+#[must_use]
+pub fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all("traceparent").iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let text = value.to_str().ok().filter(|text| text.len() == 55)?;
+    let mut parts = text.strip_prefix("00-")?.split('-');
+    let is_id = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let (trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_set = |part: &str| part.bytes().any(|byte| byte != b'0');
+    let is_valid = is_id(trace, 32) && is_id(span, 16) && is_id(flags, 2);
+    (is_valid && is_set(trace) && is_set(span)).then_some(text)
 }
 
 /// A target as it came, without its query, shortened, and with every byte percent-encoded that is
@@ -87,6 +104,31 @@ fn folds_to_ours(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn traceparent_is_recorded_only_if_it_is_valid() {
+        let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let recorded = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("traceparent", value.parse().unwrap());
+            }
+            traceparent(&headers).map(str::to_owned)
+        };
+        assert_eq!(recorded(&[valid]).as_deref(), Some(valid));
+        for values in [
+            &[][..],
+            &[valid, valid],
+            &["00-0AF7651916CD43DD8448EB211C80319C-B7AD6B7169203331-01"],
+            &["00-00000000000000000000000000000000-b7ad6b7169203331-01"],
+            &["00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"],
+            &["01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
+            &["00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333\"-01"],
+            &["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x"],
+        ] {
+            assert_eq!(recorded(values), None, "{values:?}");
+        }
+    }
 
     #[test]
     fn i4_paths_of_our_pages_are_not_recorded_in_full() {

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::config::Decisions;
+use crate::config::RecordFormat;
 
 fn entry() -> Entry<'static> {
     Entry {
@@ -14,6 +15,7 @@ fn entry() -> Entry<'static> {
         request: "5f3a",
         client: "2001:db8::7".parse().unwrap(),
         via: Some("nginx"),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         method: "GET",
         path: Some("/tickets/7"),
         target: Some("/tickets/%37".to_owned()),
@@ -38,7 +40,7 @@ fn entry() -> Entry<'static> {
 fn line(entry: &Entry<'_>, second: &mut Second) -> Value {
     let mut line = Vec::new();
     entry.write(&mut line, second);
-    end(&mut line, Some(StatusCode::NOT_FOUND));
+    end(&mut line, Some((StatusCode::NOT_FOUND, 250)));
     assert_eq!(line.pop(), Some(b'\n'));
     assert!(!line.contains(&b'\n'), "one line each");
     serde_json::from_slice(&line).unwrap()
@@ -48,9 +50,11 @@ fn line(entry: &Entry<'_>, second: &mut Second) -> Value {
 fn line_has_every_field_of_a_decision() {
     let fields = json!({
         "time": "2026-11-24T09:30:00.012345Z", "request": "5f3a", "client": "2001:db8::7",
-        "via": "nginx", "method": "GET", "path": "/tickets/7", "target": "/tickets/%37", "query": ["page"], "websocket": true, "decision": "allow", "reason": "permitted", "route": "Tickets",
+        "via": "nginx",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "method": "GET", "path": "/tickets/7", "target": "/tickets/%37", "query": ["page"], "websocket": true, "decision": "allow", "reason": "permitted", "route": "Tickets",
         "session": "user", "organization": "acme", "user": "u-1", "group": "admin", "actor": "theo",
-        "policy": "1a2b", "micros": 17, "status": 404,
+        "policy": "1a2b", "micros": 17, "status": 404, "portal_micros": 250,
     });
     assert_eq!(line(&entry(), &mut Second::default()), fields);
 }
@@ -130,7 +134,7 @@ impl Write for Out {
 impl Out {
     fn log(which: Decisions) -> (DecisionLog, Self) {
         let out = Self::default();
-        (DecisionLog::new(which, Box::new(out.clone())), out)
+        (DecisionLog::new(which, Output::stream(out.clone(), RecordFormat::Json)), out)
     }
 
     fn records(&self) -> Vec<Value> {

@@ -281,6 +281,20 @@ const MESSAGES: &[(&str, &str)] = &[
         "telemetry.log: `a=b=c` is not a log filter (e.g. `info` or `warn,hyper=error`)",
     ),
     (
+        "telemetry.traces.endpoint = \"https://otel.example/v1/traces\"",
+        "telemetry.traces.endpoint: `https://otel.example/v1/traces` is not an http URL with a path \
+         (e.g. `http://127.0.0.1:4318/v1/traces`)",
+    ),
+    (
+        "telemetry.decisions_output = \"stderr\"",
+        "telemetry.decisions_output: `stderr` is not `stdout`, `journald` or the path of a file, which \
+         contains a `/`",
+    ),
+    (
+        "telemetry.decisions_format = \"xml\"",
+        "telemetry.decisions_format: `xml` is not a known value, expected one of `json`, `logfmt`, `plain`",
+    ),
+    (
         "telemetry.log = \"loud\"",
         "telemetry.log: `loud` is not a log filter (e.g. `info` or `warn,hyper=error`)",
     ),

@@ -25,18 +25,6 @@ pub enum Kind {
     Histogram,
 }
 
-impl Kind {
-    /// The name of the type in the format.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-        }
-    }
-}
-
 macro_rules! families {
     ($($constant:ident: $kind:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
         $(
@@ -119,6 +107,8 @@ families! {
         "1 if the policy in force is that of its files, 0 if they were changed and have errors";
     RECORDS_LOST: Counter "portcullis_decision_records_lost_total" []
         "Decision records that could not be written";
+    SPANS_LOST: Counter "portcullis_traces_lost_total" []
+        "Decision records whose spans could not be sent to the collector";
     LINES_LOST: Counter "portcullis_log_lines_lost_total" []
         "Lines of the log that could not be written";
 }
@@ -132,7 +122,8 @@ mod tests {
         let documented = include_str!("../../../docs/metrics.md");
         let row = |family: &&Family| {
             let labels: Vec<_> = family.labels.iter().map(|label| format!("`{label}`")).collect();
-            let (kind, labels) = (family.kind.name(), labels.join(", "));
+            let kind = format!("{:?}", family.kind).to_lowercase();
+            let labels = labels.join(", ");
             format!("| `{}` | {kind} | {labels} | {} |", family.name, family.help)
         };
         let rows: Vec<_> = documented.lines().filter(|line| line.starts_with("| `")).collect();
