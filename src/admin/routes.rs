@@ -9,9 +9,9 @@ use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     administrators, audit, backup, documentation, end_users, explain, files, groups, health,
-    imports, jobs, lockouts, mail, metrics, openapi, organizations, overview, own_account, personal_data,
-    policy, portal_servers, preferences, session, sessions, status, tokens, trials, upgrade,
-    user_tokens, users, views,
+    imports, jobs, lockouts, mail, metrics, openapi, organizations, overview, own_account,
+    personal_data, policy, portal_servers, preferences, session, sessions, status, tokens, trials,
+    upgrade, user_tokens, users, views,
 };
 
 /// Every route of the API.
