@@ -71,7 +71,6 @@ impl ConnectionTracker {
 
     /// A token for a listener, until it accepts no more connections. Shutdown waits for it, so that
     /// each connection that was accepted is served.
-    #[must_use]
     pub fn accepting(&self) -> TaskTrackerToken {
         self.shared.accepting.token()
     }

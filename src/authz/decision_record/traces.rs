@@ -108,7 +108,7 @@ impl TraceExporter {
     pub async fn run(mut self) {
         let mut has_failed = false;
         while let Some(batch) = self.batches.recv().await {
-            let body = export(&batch, || random::bytes()).encode_to_vec();
+            let body = export(&batch, random::bytes).encode_to_vec();
             let sent = tokio::time::timeout(TIMEOUT, self.collector.post(body)).await;
             let failure = match sent {
                 Ok(Ok(())) => None,
