@@ -3,7 +3,7 @@
 //! | part | |
 //! |---|---|
 //! | `portcullis backup`, format | the format as 8 bytes, [`FORMAT`]; both are never changed |
-//! | blocks | each with its length (4 bytes, at most [`BLOCK`]), its bytes, and a SHA-256 of its number and bytes |
+//! | blocks | each with its length (4 bytes, at most 1 MiB), its bytes, and a SHA-256 of its number and bytes |
 //! | an empty length | the end of the blocks |
 //! | trailer | number of records, SHA-256 of all before the trailer, HMAC-SHA-256 of that under the store's key, SHA-256 of the trailer so far |
 //!

@@ -26,7 +26,7 @@ const BUFFER: usize = 256 * 1024;
 /// on disk when this returns. Blocks. Returns its header and its length.
 ///
 /// # Errors
-/// As [`write`], and when the file exists or is not as it was written.
+/// As [`write()`], and when the file exists or is not as it was written.
 pub fn write_file(
     snapshot: Box<dyn Snapshot>,
     key: &StoreKey,
