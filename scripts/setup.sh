@@ -86,6 +86,7 @@ for_bench() {
   need "$(has haproxy)" haproxy
   need "$(has caddy)" caddy
   need "$(has wrk)" wrk
+  need "$(has valgrind)" valgrind # counts instructions
   need "$(has python3)" python3
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use percent_encoding::{percent_decode, percent_decode_str};
 
 use portcullis_policy::{RESERVED, folding};
@@ -22,10 +22,13 @@ pub fn path(path: &str) -> &str {
     if path.split('/').any(ours) { RESERVED } else { before_session(path) }
 }
 
+/// The header in which callers name their span.
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
 /// The caller's span: a single valid `traceparent` of version 00 (W3C Trace Context, 3.2).
 #[must_use]
 pub fn traceparent(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all("traceparent").iter();
+    let mut values = headers.get_all(&TRACEPARENT).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     let text = value.to_str().ok().filter(|text| text.len() == 55)?;
     let mut parts = text.strip_prefix("00-")?.split('-');

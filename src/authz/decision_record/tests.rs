@@ -228,3 +228,19 @@ fn dropped_headers_are_named_within_bounds() {
     assert!(many.iter().all(|name| name.as_str().unwrap().len() <= 64), "{many:?}");
     assert!(fields(&[]).get("dropped").is_none());
 }
+
+#[test]
+fn numbers_and_addresses_are_written_as_display_does() {
+    let written = |write: &dyn Fn(&mut Vec<u8>)| {
+        let mut line = b"x".to_vec();
+        write(&mut line);
+        String::from_utf8(line).unwrap()
+    };
+    for number in [0, 9, 10, 255, 1_000, u64::MAX] {
+        assert_eq!(written(&|line| decimal(line, number)), format!("x{number}"));
+    }
+    for text in ["0.0.0.0", "192.0.2.255", "255.10.100.1", "::1", "2001:db8::7", "::ffff:1.2.3.4"] {
+        let client: IpAddr = text.parse().unwrap();
+        assert_eq!(written(&|line| address(line, client)), format!("x{client}"));
+    }
+}
