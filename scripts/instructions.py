@@ -88,6 +88,8 @@ class Gateway:
         for _ in range(600):
             try:
                 self.connect().close()
+                with socket.socket(socket.AF_UNIX) as admin:
+                    admin.connect(f"{self.folder}/data/admin.sock")
                 return running
             except OSError:
                 time.sleep(0.1)
