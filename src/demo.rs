@@ -209,7 +209,7 @@ impl Drop for Temporary {
     }
 }
 
-/// Assembles the gateway over the data in a directory. Adds samples if there is none.
+/// Assembles the gateway over the data in a directory. Adds samples to an empty directory.
 fn assemble(data: &Path, sockets: Sockets) -> anyhow::Result<(Server, TcpListener, Ready, Log)> {
     let policies = data.join("policies");
     copy_policy(&policies)?;

@@ -47,7 +47,7 @@ impl Command {
                 let sentence = format!(
                     "{address} gets no new requests, until `portcullis portal-servers resume \
                      {address}` or a restart of the gateway. It has {open}; `portcullis \
-                     portal-servers list` shows when there are none left."
+                     portal-servers list` shows how many are still open."
                 );
                 console.report(&server, &sentence)
             }

@@ -36,7 +36,7 @@ pub trait Previews: fmt::Debug + Send + Sync {
     /// The tags of the languages there are.
     fn languages(&self) -> Vec<&str>;
 
-    /// A page without its scripts. In another language if there is none with this tag.
+    /// A page without its scripts. In another language if no page has this tag.
     fn page(&self, page: PreviewPage, scheme: Scheme, language: &str) -> Response<Body>;
 
     /// A file that these pages load, by its name.

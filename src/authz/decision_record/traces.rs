@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn i11_spans_that_nobody_receives_are_counted_and_dropped() {
+    async fn i11_spans_that_cannot_be_queued_are_counted_and_dropped() {
         let (traces, _exporter) = traces(1, "http://127.0.0.1:9/v1/traces".parse().unwrap());
         for _ in 0..QUEUE + 3 {
             traces.offer(&line(""));

@@ -68,7 +68,7 @@ async fn a_restart_does_not_change_the_schedule() {
     let (schedule, backups, _fixture) = daily(&folder, 3).await;
     let first = at("2026-11-01T12:00:00Z");
     schedule.look(first);
-    assert!(schedule.is_due(first), "there is none yet");
+    assert!(schedule.is_due(first), "no backup has been made");
     schedule.make(&backups, first).await;
     let restarted = Schedule::new((*schedule.settings).clone());
     restarted.look(at("2026-11-01T18:00:00Z"));

@@ -38,7 +38,7 @@ impl Reading {
 }
 
 impl Sample {
-    /// The value of a label; empty if there is none.
+    /// The value of a label; empty if the sample does not have it.
     fn label(&self, name: &str) -> &str {
         self.labels.get(name).map_or("", String::as_str)
     }

@@ -120,7 +120,7 @@ impl Reader {
         self.store.head().await.map(drop)
     }
 
-    /// The document with this id, at the expected version; an error if there is none.
+    /// The document with this id, at the expected version; an error if it does not exist.
     pub(crate) async fn existing<T: Document>(
         &self,
         id: &T::Id,

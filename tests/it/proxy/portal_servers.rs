@@ -218,9 +218,9 @@ async fn unanswered_request_is_tried_once_more_if_it_may_be() {
 
 #[tokio::test]
 async fn request_that_was_not_sent_goes_to_another_server() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let portal = Upstream::start().await;
-    let gate = gate_to(&[format!("http://{nobody}"), http(&portal)]).start().await;
+    let gate = gate_to(&[format!("http://{closed}"), http(&portal)]).start().await;
     for _ in 0..4 {
         let reply = gate.call(Method::POST, "/open/a").body("a=b").send().await;
         assert_eq!(reply.status, 200);

@@ -61,8 +61,8 @@ impl Snapshots {
         number
     }
 
-    /// Collects what a commit replaces. As only the writer begins snapshots, nothing needs to be
-    /// collected if there is none.
+    /// Collects what a commit replaces. Only the writer begins snapshots, so without an open one
+    /// nothing is collected.
     pub(super) fn replaced(&self) -> ReplacedEntries {
         ReplacedEntries((!self.open.lock().is_empty()).then(Vec::new))
     }

@@ -18,9 +18,9 @@ pub(in crate::sled) struct RawNode {
 pub(in crate::sled) struct Node<'a> {
     /// The first key that it covers; empty for the first of all.
     pub(in crate::sled) lo: &'a [u8],
-    /// The first key that it does not cover; empty if there is none.
+    /// The first key that it does not cover; empty on the last page.
     pub(in crate::sled) hi: &'a [u8],
-    /// The page that covers the keys from `hi` on; 0 if there is none.
+    /// The page that covers the keys from `hi` on; 0 on the last page.
     pub(in crate::sled) next: u64,
     /// What it holds.
     pub(in crate::sled) content: Content<'a>,
