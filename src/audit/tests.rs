@@ -130,38 +130,6 @@ async fn filters_find_entries_by_the_rarest_criterion() {
     }
 }
 
-/// What a page costs in a log of a million entries.
-///
-///     TMPDIR=/dev/shm cargo test --release -p portcullis --lib million_entries -- --ignored --nocapture
-#[tokio::test]
-#[ignore = "a measurement"]
-async fn a_page_of_a_million_entries() {
-    let fixture = Fixture::new().await;
-    let log = AuditLog::new(&fixture.directory, key());
-    for _ in 0..100 {
-        many(&log).await;
-    }
-    let rare = "policy.reloaded".to_owned();
-    for (name, filter) in [
-        ("no filter", Filter::default()),
-        ("actor", Filter { actor: Some("system:test".to_owned()), ..Filter::default() }),
-        ("organization", Filter { organization: Some("acme".to_owned()), ..Filter::default() }),
-        ("user, unknown", Filter { user: Some("u1".to_owned()), ..Filter::default() }),
-        ("kind", Filter { kind: Some(rare.clone()), ..Filter::default() }),
-        (
-            "actor and kind",
-            Filter { actor: Some("system:test".to_owned()), kind: Some(rare), ..Filter::default() },
-        ),
-        ("until, before all", Filter { until: Some(Timestamp::UNIX_EPOCH), ..Filter::default() }),
-        ("since, after all", Filter { since: Some(Timestamp::MAX), ..Filter::default() }),
-    ] {
-        let page = PageRequest::parse(None, Some(50)).unwrap();
-        let began = std::time::Instant::now();
-        let found = log.list(&filter, &page).await.unwrap().items.len();
-        println!("{name}: {found} entries in {:.2} ms", began.elapsed().as_secs_f64() * 1000.0);
-    }
-}
-
 #[tokio::test]
 async fn i9_the_log_is_verified_where_it_is() {
     let fixture = Fixture::new().await;
