@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::Map;
 use tokio::sync::mpsc;
 
@@ -115,7 +115,8 @@ pub struct Begun {
 }
 
 impl Begun {
-    /// The file, part by part. If it cannot be finished, the last item is an error.
+    /// The file, part by part. If it cannot be finished, the last item is an error. Polled after its
+    /// end, as a compressing layer does, it has ended.
     ///
     /// # Errors
     /// When the system refuses a thread.
@@ -132,7 +133,7 @@ impl Begun {
         });
         started.map_err(|error| StoreError::Unavailable(format!("no thread for it: {error}")))?;
         let next = |mut taken: mpsc::Receiver<_>| async move { Some((taken.recv().await?, taken)) };
-        Ok(stream::unfold(taken, next))
+        Ok(stream::unfold(taken, next).fuse())
     }
 
     fn write(self, out: impl Write) -> Result<(Header, u64), BackupError> {

@@ -78,6 +78,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
 pub(super) use self::kit::Ui;
 
@@ -86,5 +87,9 @@ pub(super) fn router(ui: Ui, api: Router) -> Router {
     let pages = table::router(pages::table(), Arc::new(ui), api);
     let with_notices =
         tower::service_fn(move |request: Request| late::answer(pages.clone(), request));
-    Router::new().fallback_service(with_notices).layer(CompressionLayer::new().gzip(true))
+    // Backups are encrypted: they do not become smaller.
+    let encrypted = NotForContentType::const_new("application/octet-stream");
+    let compress = DefaultPredicate::new().and(encrypted);
+    let compression = CompressionLayer::new().gzip(true).compress_when(compress);
+    Router::new().fallback_service(with_notices).layer(compression)
 }

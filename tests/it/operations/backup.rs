@@ -4,6 +4,9 @@
 use std::fs;
 use std::process::Stdio;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
 use crate::support::admin::PASSWORD;
 use crate::support::browser::Browser;
 use crate::support::client::within;
@@ -75,6 +78,23 @@ async fn i3_restore_gives_back_records_and_audit_log() {
         assert!(entries.iter().all(|entry| now.contains(entry)), "the log is whole");
         program.stop().await;
     }
+}
+
+#[tokio::test]
+async fn api_sends_a_whole_backup_to_clients_that_accept_compression() {
+    let (_upstream, _home, program, _) = serving().await;
+    let mut stream = UnixStream::connect(&program.admin.socket).await.unwrap();
+    let request = "GET /api/v1/backup HTTP/1.1\r\nhost: localhost\r\naccept-encoding: gzip\r\n\
+                   connection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = Vec::new();
+    within("a backup", stream.read_to_end(&mut response)).await.unwrap();
+    let text = String::from_utf8_lossy(&response);
+    assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+    // It is encrypted, so compressing it again would only take time.
+    assert!(!text.contains("content-encoding"), "{text}");
+    assert!(text.ends_with("\r\n0\r\n\r\n"), "the last chunk is there");
+    program.stop().await;
 }
 
 #[tokio::test]
