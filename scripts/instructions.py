@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Counts the instructions that an allowed request costs the gateway outside the kernel.
 
-    scripts/instructions.py [PROGRAM] [--decisions all|refused]
+    scripts/instructions.py [PROGRAM] [--decisions all|refused] [--ask] [--profile FILE]
+
+With --ask, nginx is in front: it asks the gateway about each request in place of sending it through.
+With --profile, the last run writes its profile to a file for callgrind_annotate.
 
 Runs the program (target/release/portcullis) under `valgrind --tool=callgrind`, with one worker and
 keep-alive requests of a session, twice: with 2,000 and with 12,000 requests. The difference leaves out
@@ -45,7 +48,7 @@ def free_port():
 class Gateway:
     """A gateway with an organization whose secure link opens the portal."""
 
-    def __init__(self, program, folder, decisions):
+    def __init__(self, program, folder, decisions, ask):
         listener = socket.create_server(("127.0.0.1", 0))
         threading.Thread(target=portal, args=(listener,), daemon=True).start()
         self.program, self.folder, self.port = program, f"{folder}/gate", free_port()
@@ -60,6 +63,17 @@ class Gateway:
             "PORTCULLIS__ADMIN__LISTEN": f"127.0.0.1:{free_port()}",
             "PORTCULLIS__TELEMETRY__DECISIONS": decisions,
         }
+        self.path, self.fields = "/", []
+        if ask:
+            self.environment["PORTCULLIS__FORWARD_AUTH__ENABLED"] = "true"
+            self.environment["PORTCULLIS__SERVER__TRUSTED_PROXIES"] = "127.0.0.1"
+            self.path = "/.portcullis/verify/nginx"
+            self.fields = [
+                "X-Original-Method: GET",
+                f"X-Original-URL: {url}/",
+                "X-Forwarded-For: 127.0.0.1",
+                "X-Forwarded-Proto: http",
+            ]
         running = self.start([])
         self.run("organizations", "create", "Acme", "--id", "acme")
         self.run("groups", "edit", "non-portal", "--grant", "portal.view", "--yes")
@@ -98,10 +112,11 @@ class Gateway:
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port))
 
-    def request(self, connection, path, cookie):
+    def request(self, connection, path, cookie, fields=()):
         """The head of the response."""
         lines = [f"GET {path} HTTP/1.1", f"Host: localhost:{self.port}", "Accept: text/html", "User-Agent: wrk"]
         lines += [f"Cookie: {cookie}"] if cookie else []
+        lines += fields
         connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         received = b""
         while b"\r\n\r\n" not in received:
@@ -112,13 +127,13 @@ class Gateway:
             body += connection.recv(65_536)
         return head
 
-    def instructions(self, requests):
+    def instructions(self, requests, profile):
         """All instructions from start to stop, with so many requests."""
-        running = self.start(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        running = self.start(["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"])
         time.sleep(3)
         connection = self.connect()
         for _ in range(requests):
-            head = self.request(connection, "/", self.cookie)
+            head = self.request(connection, self.path, self.cookie, self.fields)
             assert b" 200 " in head.splitlines()[0], head
         connection.close()
         time.sleep(1)
@@ -130,12 +145,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", nargs="?", default="target/release/portcullis")
     parser.add_argument("--decisions", choices=["all", "refused"], default="refused")
+    parser.add_argument("--ask", action="store_true")
+    parser.add_argument("--profile", type=os.path.abspath, default="/dev/null")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        gateway = Gateway(os.path.abspath(args.program), folder, args.decisions)
-        few, many = (gateway.instructions(requests) for requests in REQUESTS)
+        gateway = Gateway(os.path.abspath(args.program), folder, args.decisions, args.ask)
+        few, many = (gateway.instructions(requests, args.profile) for requests in REQUESTS)
     each = (many - few) / (REQUESTS[1] - REQUESTS[0])
-    print(f"{args.program}, decisions = {args.decisions}: {each:,.0f} instructions a request")
+    what = f"decisions = {args.decisions}{', asked by nginx' if args.ask else ''}"
+    print(f"{args.program}, {what}: {each:,.0f} instructions a request")
 
 
 if __name__ == "__main__":
