@@ -8,8 +8,8 @@
 #   scripts/setup.sh build bench    to measure against other gateways
 #
 # It looks first and installs only what is missing, so running it again does nothing. It works as
-# root and with sudo. NO_INSTALL=1 makes it say what is missing instead of installing it. For `real`
-# and `proxies` it also installs programs into target/programs and target/tools.
+# root and with sudo. NO_INSTALL=1 makes it say what is missing instead of installing it. For `real`,
+# `proxies` and `bench` it also installs programs into target/programs and target/tools.
 set -euo pipefail
 
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -86,8 +86,11 @@ for_bench() {
   need "$(has haproxy)" haproxy
   need "$(has caddy)" caddy
   need "$(has wrk)" wrk
+  need "$(has h2load)" nghttp2-client
+  need "$(has openssl)" openssl
   need "$(has valgrind)" valgrind # counts instructions
   need "$(has python3)" python3
+  need "python3 -m pip --version" python3-pip # brings newer proxies (scripts/programs.sh)
 }
 
 # The first of the alternatives, joined by `|`, that this distribution can install.
@@ -145,6 +148,6 @@ if [[ " $* " == *" real "* ]]; then
   "$(dirname "$0")/programs.sh" helpdesk node-red
   "$(dirname "$0")/tools.sh" schemathesis
 fi
-if [[ " $* " == *" proxies "* ]]; then
+if [[ " $* " == *" proxies "* || " $* " == *" bench "* ]]; then
   "$(dirname "$0")/programs.sh" proxies
 fi

@@ -28,6 +28,8 @@ from imports import imports
 from jobs import jobs
 from people import Seed
 from processes import Failure, say, stop_all
+from protocols import protocols
+from readme import write_readme
 from storm import storm
 from turns import gateways
 from verification import verification
@@ -35,7 +37,7 @@ from verification import verification
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
     "decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "backup", "audit",
-    "jobs", "import", "forward-auth",
+    "jobs", "import", "forward-auth", "protocols",
 )
 
 
@@ -55,12 +57,16 @@ def options():
     )
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/portcullis")
+    parser.add_argument(
+        "--readme", action="store_true",
+        help="measure nothing; write the table of the last `protocols` into README.md",
+    )  # fmt: skip
     chosen = parser.parse_args()
     chosen.parts = chosen.parts.split(",")
     unknown = set(chosen.parts) - set(PARTS)
     if unknown:
         parser.error(f"unknown part: {', '.join(sorted(unknown))}")
-    if not chosen.binary.is_file():
+    if not chosen.readme and not chosen.binary.is_file():
         parser.error(f"{chosen.binary} is not there; `make bench` builds it")
     chosen.binary = chosen.binary.resolve()
     return chosen
@@ -91,6 +97,7 @@ def run(chosen, folder, sockets):
         "jobs": lambda: jobs(bench, policies, chosen.organizations),
         "import": lambda: imports(bench, policies, chosen.users),
         "forward-auth": lambda: forward_auth(bench, policies, seed(), rounds, seconds),
+        "protocols": lambda: protocols(bench, policies, seed(), rounds, seconds),
     }
     results = {
         "machine": report.machine(ROOT, chosen.binary),
@@ -115,6 +122,12 @@ def main():
     # A request to stop is an ordinary end, so that everything started is ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     output = ROOT / "target/bench"
+    if chosen.readme:
+        try:
+            write_readme(ROOT / "README.md", output / "results.json")
+        except Failure as failure:
+            sys.exit(f"bench: {failure}")
+        return
     folder = output / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

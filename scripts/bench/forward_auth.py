@@ -61,8 +61,14 @@ def forward_auth(bench, policies, seed, rounds, seconds):
         for proxy, pair in proxies.items():
             # Each is the first in every other round.
             for name in (NOOP, OURS) if number % 2 else (OURS, NOOP):
-                told = measure(pair[name], bench.portal, PATH, headers, seconds)
-                paced = wrk(pair[name].port, PATH, headers, seconds, pause_ms=PAUSE_MS)
+                port = pair[name].port
+                told = measure(
+                    pair[name],
+                    bench.portal,
+                    lambda seconds: wrk(port, PATH, headers, seconds),
+                    seconds,
+                )
+                paced = wrk(port, PATH, headers, seconds, pause_ms=PAUSE_MS)
                 told["paced_p99_ms"] = paced["p99_ms"]
                 rows[proxy][name].append(told)
                 say(f"round {number + 1}/{rounds}: {proxy} + {name}: {told['total_us']:.1f} µs")

@@ -13,6 +13,9 @@ PUBLIC_URL = "http://portal.test"
 HOST = "portal.test"
 PAGE = "<!doctype html><title>Tickets</title><p>No open tickets. Nothing to do.</p>"
 PAGE += "." * (80 - len(PAGE))
+# An answer of 1 MiB.
+LARGE = "/invoices/large"
+LARGE_BYTES = 1 << 20
 
 
 class Gateway:
@@ -37,8 +40,11 @@ class Bench:
         self.sockets = sockets  # a folder with a short name: socket paths hold 107 bytes
         ports = free_ports(4)
         self.portal_port, portal_count, self.noop_port, noop_count = ports
+        large = self.folder("portal") / f"files{LARGE}"
+        large.parent.mkdir(parents=True, exist_ok=True)
+        large.write_bytes(b"x" * LARGE_BYTES)
         self.portal = self._nginx(
-            "portal", "portal.conf", self.portal_port, count=portal_count, page=PAGE
+            "portal", "portal.conf", self.portal_port, count=portal_count, page=PAGE, large=LARGE
         )
         self.portal = Counted(self.portal.process, portal_count)
         self.noop = self._nginx("noop", "noop.conf", self.noop_port, count=noop_count, fields="")
@@ -57,15 +63,15 @@ class Bench:
         """HAProxy, plain."""
         log = "no log" if logs == "none" else "log global\n    option httplog"
         folder, port = self.folder(f"haproxy-{logs}"), free_ports(1)[0]
-        file = self._render("haproxy.cfg", folder, port=port, log=log)
+        file = self.render("haproxy.cfg", folder, port=port, log=log)
         command = ["haproxy", "-db", "-f", str(file)]
-        return self._started(f"haproxy-{logs}", command, folder, port)
+        return self.run(f"haproxy-{logs}", command, folder, port)
 
     def caddy(self, logs):
         """Caddy with forward_auth."""
         log = "" if logs == "none" else "log {\n\t\toutput file access.log {\n\t\t\troll_disabled\n\t\t}\n\t}"
         folder, port = self.folder(f"caddy-{logs}"), free_ports(1)[0]
-        file = self._render("Caddyfile", folder, port=port, log=log)
+        file = self.render("Caddyfile", folder, port=port, log=log)
         return self.run_caddy(folder, file, port, self.noop)
 
     def run_caddy(self, folder, file, port, asked):
@@ -77,7 +83,7 @@ class Bench:
             "XDG_DATA_HOME": str(folder),
             "XDG_CONFIG_HOME": str(folder),
         }
-        return self._started(folder.name, command, folder, port, asked, environment)
+        return self.run(folder.name, command, folder, port, asked, environment)
 
     def noop_with(self, name, port, count, fields):
         """The authorization service that allows everything, with fields in its answer."""
@@ -93,15 +99,16 @@ class Bench:
 
     def _nginx(self, name, template, port=None, asked=None, **values):
         folder, port = self.folder(name), port or free_ports(1)[0]
-        file = self._render(template, folder, port=port, **values)
+        file = self.render(template, folder, port=port, **values)
         return self.run_nginx(folder, file, port, asked)
 
     def run_nginx(self, folder, file, port, asked=None):
         """nginx with a configuration that is there."""
         command = ["nginx", "-p", f"{folder}/", "-e", "errors.log", "-c", str(file)]
-        return self._started(folder.name, command, folder, port, asked)
+        return self.run(folder.name, command, folder, port, asked)
 
-    def _started(self, name, command, folder, port, asked=None, environment=None):
+    def run(self, name, command, folder, port, asked=None, environment=None):
+        """A gateway whose configuration is there."""
         process = Process(name, command, folder, environment)
         wait_until_open(process, port)
         return Gateway(name, process, port, asked)
@@ -111,7 +118,8 @@ class Bench:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _render(self, template, folder, **values):
+    def render(self, template, folder, **values):
+        """Writes a configuration into a folder."""
         values = {
             "portal": self.portal_port,
             "noop": self.noop_port,
@@ -137,7 +145,8 @@ class Portcullis:
         self.socket = bench.sockets / name
         self.process = None
         self.environment = {}
-        self.settings = bench._render(
+        self.context = None  # the client's side of TLS, if it speaks TLS
+        self.settings = bench.render(
             "portcullis.toml",
             self.folder,
             port=self.port,
@@ -157,7 +166,7 @@ class Portcullis:
         began = time.monotonic()
         self.process = Process(self.name, command, self.folder, self.environment)
         request = f"GET /tickets HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/html\r\n\r\n"
-        answer = first_answer(self.process, self.port, request.encode())
+        answer = first_answer(self.process, self.port, request.encode(), self.context)
         took = time.monotonic() - began
         if not re.match(rb"HTTP/1.1 (200|303) ", answer):
             raise Failure(f"{self.name} does not ask for a sign-in: {answer[:300]!r}")
@@ -182,13 +191,13 @@ def render(text, values):
     return re.sub(r"\{\{(\w+)\}\}", lambda found: str(values[found.group(1)]), text)
 
 
-def first_answer(process, port, request):
-    """Asks until there is an answer, and returns its beginning."""
+def first_answer(process, port, request, context=None):
+    """Asks until there is an answer, and returns its beginning; by TLS with a context for it."""
     until = time.monotonic() + 120
     while time.monotonic() < until:
         process.require_alive()
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
+            with connected(port, context) as line:
                 line.sendall(request)
                 answer = line.recv(4096)
         except OSError:
@@ -197,6 +206,12 @@ def first_answer(process, port, request):
             return answer
         time.sleep(0.001)
     raise Failure(f"{process.name} does not answer:\n{process.last_words()}")
+
+
+def connected(port, context=None):
+    """A connection; by TLS with a context for it."""
+    line = socket.create_connection(("127.0.0.1", port), timeout=60)
+    return context.wrap_socket(line, server_hostname=HOST) if context else line
 
 
 def wait_until_open(process, port):

@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from statistics import median
 
+from protocols import protocol_tables, protocol_targets
+
 # What `directory` measures, and must be answered within 20 ms.
 FAST = (
     "a list page, users",
@@ -41,6 +43,7 @@ def machine(root, binary):
         "HAProxy": (told(["haproxy", "-v"]).split() + ["?"] * 3)[2],
         "Caddy": told(["caddy", "version"]).split(" ")[0],
         "wrk": (told(["wrk", "-v"]).split() + ["?"] * 2)[1],
+        "h2load": told(["h2load", "--version"]).rpartition("/")[2],
         "Portcullis": f"{binary.name}, {binary.stat().st_size / 2**20:.1f} MiB",
     }
 
@@ -64,6 +67,9 @@ def markdown(results):
     )
     if "gateways" in results:
         lines += gateway_tables(results["gateways"]["rows"])
+    if "protocols" in results:
+        lines += ["", "## Beside proxies that authorize nothing, no logs", ""]
+        lines += protocol_tables(results["protocols"])
     lines += others(results)
     lines += failures(results["failures"])
     lines += ["", "## Targets", "", "| what | target | measured | |", "|---|---|---|---|"]
@@ -288,6 +294,11 @@ def targets(results):
             ]
         idle = rows["Portcullis", "logs"]["idle"]["rss"]
         found.append(("resident at idle after start", "≤ 20 MiB", f"{idle:.1f} MiB", idle <= 20))
+    for part, its_targets in (
+        ("protocols", protocol_targets),
+    ):
+        if part in results:
+            found += its_targets(results[part])
     if "decision" in results:
         by_routes = {
             int(name.split()[1]): ns

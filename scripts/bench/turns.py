@@ -4,7 +4,7 @@ import time
 from statistics import median
 
 from gateways import HOST, thousand_routes
-from load import measure
+from load import measure, wrk
 from processes import say
 
 PATH = "/tickets"
@@ -31,7 +31,12 @@ def gateways(bench, policies, seed, rounds, seconds):
         first = number * 5 % len(turns)
         for row, gateway in turns[first:] + turns[:first]:
             method = "POST" if row["logs"] == POST else "GET"
-            told = measure(gateway, bench.portal, PATH, headers, seconds, method)
+            told = measure(
+                gateway,
+                bench.portal,
+                lambda seconds: wrk(gateway.port, PATH, headers, seconds, method=method),
+                seconds,
+            )
             row["runs"].append(told)
             say(
                 f"round {number + 1}/{rounds}: {row['name']}, {row['logs']}: "
