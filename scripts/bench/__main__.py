@@ -20,6 +20,7 @@ import report
 from abuse import abuse
 from backup import backup
 from capacity import sessions, startup
+from connections import connections
 from decision import decision
 from directory import directory
 from forward_auth import forward_auth
@@ -37,7 +38,7 @@ from verification import verification
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
     "decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "backup", "audit",
-    "jobs", "import", "forward-auth", "protocols",
+    "jobs", "import", "forward-auth", "protocols", "connections",
 )
 
 
@@ -98,6 +99,7 @@ def run(chosen, folder, sockets):
         "import": lambda: imports(bench, policies, chosen.users),
         "forward-auth": lambda: forward_auth(bench, policies, seed(), rounds, seconds),
         "protocols": lambda: protocols(bench, policies, seed(), rounds, seconds),
+        "connections": lambda: connections(bench, policies, seed(), rounds),
     }
     results = {
         "machine": report.machine(ROOT, chosen.binary),

@@ -50,6 +50,10 @@ class Admin:
         """Changes a record and returns it."""
         return self._ask("PATCH", path, json.dumps(document), 200)
 
+    def delete(self, path):
+        """Deletes a record."""
+        self._ask("DELETE", path, None, 204)
+
     def _ask(self, method, path, body, expected):
         headers = {"Content-Type": "application/json"} if body else {}
         headers.update(self.headers)
@@ -58,7 +62,7 @@ class Admin:
         text = answer.read()
         if answer.status != expected:
             raise Failure(f"{method} {path}: {answer.status} {text[:500]!r}")
-        return json.loads(text)
+        return json.loads(text) if text else None
 
 
 class TokenClient(Admin):

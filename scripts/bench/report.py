@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from statistics import median
 
+from connections import connection_tables, connection_targets
 from protocols import protocol_tables, protocol_targets
 
 # What `directory` measures, and must be answered within 20 ms.
@@ -70,6 +71,8 @@ def markdown(results):
     if "protocols" in results:
         lines += ["", "## Beside proxies that authorize nothing, no logs", ""]
         lines += protocol_tables(results["protocols"])
+    if "connections" in results:
+        lines += ["", "## Open connections", "", *connection_tables(results["connections"])]
     lines += others(results)
     lines += failures(results["failures"])
     lines += ["", "## Targets", "", "| what | target | measured | |", "|---|---|---|---|"]
@@ -296,6 +299,7 @@ def targets(results):
         found.append(("resident at idle after start", "≤ 20 MiB", f"{idle:.1f} MiB", idle <= 20))
     for part, its_targets in (
         ("protocols", protocol_targets),
+        ("connections", connection_targets),
     ):
         if part in results:
             found += its_targets(results[part])
