@@ -31,6 +31,7 @@ from people import Seed
 from processes import Failure, say, stop_all
 from protocols import protocols
 from readme import write_readme
+from reloads import reloads
 from storm import storm
 from turns import gateways
 from verification import verification
@@ -38,7 +39,7 @@ from verification import verification
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
     "decision", "gateways", "storm", "sessions", "startup", "abuse", "directory", "backup", "audit",
-    "jobs", "import", "forward-auth", "protocols", "connections",
+    "jobs", "import", "forward-auth", "protocols", "connections", "reloads",
 )
 
 
@@ -100,6 +101,7 @@ def run(chosen, folder, sockets):
         "forward-auth": lambda: forward_auth(bench, policies, seed(), rounds, seconds),
         "protocols": lambda: protocols(bench, policies, seed(), rounds, seconds),
         "connections": lambda: connections(bench, policies, seed(), rounds),
+        "reloads": lambda: reloads(bench, policies, seed()),
     }
     results = {
         "machine": report.machine(ROOT, chosen.binary),

@@ -145,6 +145,8 @@ class Portcullis:
         self.socket = bench.sockets / name
         self.process = None
         self.environment = {}
+        self.wrapper = []  # the beginning of a command line that runs the rest
+        self.descriptors = ()  # that the process inherits
         self.context = None  # the client's side of TLS, if it speaks TLS
         self.settings = bench.render(
             "portcullis.toml",
@@ -162,9 +164,11 @@ class Portcullis:
 
     def start(self):
         """Starts it; milliseconds from before it was begun until it had answered a request."""
-        command = [str(self.bench.binary), "serve", "--config", str(self.settings)]
+        command = [*self.wrapper, str(self.bench.binary), "serve", "--config", str(self.settings)]
         began = time.monotonic()
-        self.process = Process(self.name, command, self.folder, self.environment)
+        self.process = Process(
+            self.name, command, self.folder, self.environment, self.descriptors
+        )
         request = f"GET /tickets HTTP/1.1\r\nHost: {HOST}\r\nAccept: text/html\r\n\r\n"
         answer = first_answer(self.process, self.port, request.encode(), self.context)
         took = time.monotonic() - began

@@ -26,7 +26,7 @@ class Failure(Exception):
 class Process:
     """A program and all its children, which share its session."""
 
-    def __init__(self, name, command, folder, environment=None):
+    def __init__(self, name, command, folder, environment=None, descriptors=()):
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.folder = folder
@@ -42,6 +42,7 @@ class Process:
                 stdout=output,
                 stderr=errors,
                 start_new_session=True,
+                pass_fds=descriptors,
             )
         STARTED.append(self)
 

@@ -9,6 +9,7 @@ from statistics import median
 
 from connections import connection_tables, connection_targets
 from protocols import protocol_tables, protocol_targets
+from reloads import reload_tables, reload_targets
 
 # What `directory` measures, and must be answered within 20 ms.
 FAST = (
@@ -73,6 +74,8 @@ def markdown(results):
         lines += protocol_tables(results["protocols"])
     if "connections" in results:
         lines += ["", "## Open connections", "", *connection_tables(results["connections"])]
+    if "reloads" in results:
+        lines += ["", "## Under load", "", *reload_tables(results["reloads"])]
     lines += others(results)
     lines += failures(results["failures"])
     lines += ["", "## Targets", "", "| what | target | measured | |", "|---|---|---|---|"]
@@ -300,6 +303,7 @@ def targets(results):
     for part, its_targets in (
         ("protocols", protocol_targets),
         ("connections", connection_targets),
+        ("reloads", reload_targets),
     ):
         if part in results:
             found += its_targets(results[part])
