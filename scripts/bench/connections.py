@@ -48,12 +48,12 @@ def idle(bench, policies, seed):
     found = {}
     for peer in peers():
         gateway, _ = peer.start(bench, certificate)
-        found[peer.name] = kept(gateway, seed.cookie)
-    found[OURS] = kept(seed.start(bench.portcullis("idle", policies, "none")), seed.cookie)
+        found[peer.name] = memory_of_idle(gateway, seed.cookie)
+    found[OURS] = memory_of_idle(seed.start(bench.portcullis("idle", policies, "none")), seed.cookie)
     return found
 
 
-def kept(gateway, cookie):
+def memory_of_idle(gateway, cookie):
     """Opens connections one after the other, each with a request, and closes them all."""
     request = f"GET {PATH} HTTP/1.1\r\nHost: {HOST}\r\nCookie: {cookie}\r\n\r\n".encode()
     for _ in range(10):

@@ -78,13 +78,13 @@ def peers():
     ]
 
 
-def told(*line):
-    """What a program says about itself."""
+def output_of(*line):
+    """What a program prints."""
     run = subprocess.run(line, capture_output=True, text=True, check=True)
     return run.stdout + run.stderr
 
 
-def found(pattern, text):
+def first_match(pattern, text):
     """The first group of the first match; a question mark without one."""
     match = re.search(pattern, text)
     return match.group(1) if match else "?"
@@ -92,24 +92,25 @@ def found(pattern, text):
 
 def nginx(program):
     """Name, version and build."""
-    text = told(program, "-V")
+    text = output_of(program, "-V")
     # The library that it runs with is named only if it is another than that of the build.
     tls = re.findall(r"(?:built|running) with (OpenSSL [\d.]+)", text)[-1]
-    optimized, static = found(r"[ '](-O[\dsz])", text), ", static" if "'-static" in text else ""
-    return "nginx", found(r"nginx/([\d.]+)", text), f"{optimized}{static}, {tls}"
+    optimized = first_match(r"[ '](-O[\dsz])", text)
+    static = ", static" if "'-static" in text else ""
+    return "nginx", first_match(r"nginx/([\d.]+)", text), f"{optimized}{static}, {tls}"
 
 
 def haproxy(program):
     """Name, version and build."""
-    text = told(program, "-vv")
-    optimized = found(r"CFLAGS .*?(-O[\dsz])", text)
-    tls = found(r"Running on OpenSSL version : (\S+ [\d.]+)", text)
-    return "HAProxy", found(r"version ([\d.]+)", text), f"{optimized}, {tls}"
+    text = output_of(program, "-vv")
+    optimized = first_match(r"CFLAGS .*?(-O[\dsz])", text)
+    tls = first_match(r"Running on OpenSSL version : (\S+ [\d.]+)", text)
+    return "HAProxy", first_match(r"version ([\d.]+)", text), f"{optimized}, {tls}"
 
 
 def envoy(program):
     """Name, version and build."""
-    parts = told(program, "--version").strip().split("/")
+    parts = output_of(program, "--version").strip().split("/")
     return "Envoy", parts[-4], f"{parts[-2].lower()}, {parts[-1]}"
 
 
