@@ -30,7 +30,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 
 pub use self::contract::Contract;
@@ -42,8 +42,8 @@ use self::permission::Permissions;
 use self::refusal::Asker;
 use crate::authz::decision_record::Entry;
 use crate::authz::{AccessRequest, Action, Refusal};
-use crate::config::Settings;
-use crate::proxy::{Cause, ContractError, Received, Responder, question};
+use crate::config::{Limits, Settings};
+use crate::proxy::{Cause, ContractError, Received, Responder, head_size, question};
 use portcullis_grpc_api::Struct;
 use portcullis_grpc_api::ext_authz::{CheckRequest, CheckResponse};
 
@@ -53,6 +53,7 @@ pub struct ForwardAuth {
     responder: Arc<Responder>,
     permissions: Permissions,
     mistakes: Mistakes,
+    limits: Limits,
 }
 
 impl ForwardAuth {
@@ -62,6 +63,7 @@ impl ForwardAuth {
         settings.forward_auth.enabled.then(|| Self {
             permissions: Permissions::new(settings),
             mistakes: Mistakes::default(),
+            limits: settings.server.limits,
             responder,
         })
     }
@@ -127,6 +129,10 @@ impl ForwardAuth {
             Ok(original) => original,
             Err(mistake) => return self.refuse_question(by, &request, &mistake, peer),
         };
+        // In the other contracts, the question itself is such a head.
+        if contract == Contract::EnvoyGrpc && !head_size::is_within(&request, &self.limits) {
+            return self.refuse_head(by, &request);
+        }
         let read = match bad {
             Some(bad) => Err(bad.into()),
             None => question::read(&request, proxies, (peer, client)),
@@ -198,6 +204,22 @@ impl ForwardAuth {
         let response = self.responder.refuse(received, request, (None, None), cause);
         let response = refusal::shape(response, reason, &self.asker((contract, received), None));
         Answer { is_permission: false, response, metadata }
+    }
+
+    /// Refuses a question about a request whose head is too large: 431.
+    fn refuse_head(
+        &self,
+        (contract, received): (Contract, &Received),
+        request: &Request<Unbodied>,
+    ) -> Answer {
+        let target = question::raw_target(request, None);
+        let reason = head_size::TOO_LARGE;
+        let entry = Entry { target, decision: "bad-request", reason, ..received.entry(request) };
+        self.responder.record(&entry);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        let response = refusal::shape(response, reason, &self.asker((contract, received), None));
+        Answer { is_permission: false, response, metadata: metadata(contract, &entry) }
     }
 
     /// How the answer to this question has to look.

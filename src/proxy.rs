@@ -12,6 +12,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `question`, `received` | a request as it comes in |
+//! | [`head_size`] | how large its head may be |
 //! | `forward`, [`headers`] | the request as the portal gets it |
 //! | `pending` | what is recorded and counted when the portal answers |
 //! | `exchange`, `send`, `lease`, `request_body`, `bounds` | sending it, and the limits on that |
@@ -35,6 +36,7 @@ mod exchange;
 mod failure;
 mod forward;
 mod gateway;
+pub mod head_size;
 pub mod headers;
 mod lease;
 mod location;

@@ -143,6 +143,9 @@ fn own_address(server: &UpstreamServer, settings: &Settings) -> Option<&'static 
     if settings.server.redirect_listen.iter().any(is_same) {
         return Some("server.redirect_listen");
     }
+    if settings.forward_auth.grpc_listen.as_ref().is_some_and(is_same) {
+        return Some("forward_auth.grpc_listen");
+    }
     is_same(&settings.admin.listen).then_some("admin.listen")
 }
 

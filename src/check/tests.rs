@@ -120,6 +120,9 @@ fn colours_and_unused_servers_are_named() {
 fn a_server_that_is_the_gateway_itself_is_named() {
     let all = ("server.listen", "[\"0.0.0.0:8000\"]");
     let one = ("server.listen", "[\"127.0.0.1:8000\"]");
+    let six = ("server.listen", "[\"[::1]:8000\"]");
+    let asked = ("forward_auth.enabled", "true");
+    let grpc = ("forward_auth.grpc_listen", "\"127.0.0.1:8082\"");
     for (listen, server, key) in [
         (all, "127.0.0.1:8000", Some("server.listen")),
         (all, "localhost:8000", Some("server.listen")),
@@ -130,6 +133,11 @@ fn a_server_that_is_the_gateway_itself_is_named() {
         (one, "127.0.0.2:8000", None),
         (one, "portal:8000", None),
         (one, "127.0.0.1:8081", Some("admin.listen")),
+        (six, "[::1]:8000", Some("server.listen")),
+        (six, "localhost:8000", Some("server.listen")),
+        (six, "127.0.0.1:8000", None),
+        (one, "127.0.0.1:8082", Some("forward_auth.grpc_listen")),
+        (one, "127.0.0.1:8083", None),
     ] {
         let servers = format!("[\"http://10.0.0.1\", \"http://{server}\"]");
         let expected = key.map(|key| {
@@ -138,7 +146,7 @@ fn a_server_that_is_the_gateway_itself_is_named() {
                  (`{key}`), so it would receive its own requests. Write the address of the portal"
             )
         });
-        let found = found(&[listen, ("upstream.servers", &servers)], None);
+        let found = found(&[listen, asked, grpc, ("upstream.servers", &servers)], None);
         assert_eq!(found, Vec::from_iter(expected), "{listen:?} {server}");
     }
 }

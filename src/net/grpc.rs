@@ -74,8 +74,11 @@ struct Questions {
     peer: IpAddr,
 }
 
-/// The state of the services.
-struct State(Arc<Readiness>);
+/// The state of the services, as a connection reports it.
+struct State {
+    ready: Arc<Readiness>,
+    guard: ConnectionGuard,
+}
 
 impl GrpcServer {
     /// Timeouts on connections are those of portal traffic. A message may have twice
@@ -116,7 +119,8 @@ impl Serve for GrpcServer {
         let questions = Questions { forward_auth: Arc::clone(&self.forward_auth), peer };
         let authorization = AuthorizationServer::new(questions)
             .max_decoding_message_size(self.limits.header_bytes.saturating_mul(2));
-        let health = HealthServer::new(State(Arc::clone(&self.ready)));
+        let state_of_services = State { ready: Arc::clone(&self.ready), guard: guard.clone() };
+        let health = HealthServer::new(state_of_services);
         let requests = state.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let active = requests.request_started(true);
@@ -168,10 +172,9 @@ impl Health for State {
         if !["", authorization_server::SERVICE_NAME].contains(&service.as_str()) {
             return Err(Status::not_found("there is no such service"));
         }
-        let status = match (self.0)().await {
-            true => ServingStatus::Serving,
-            false => ServingStatus::NotServing,
-        };
+        // Requests are still answered during a shutdown, but the next ones need another gateway.
+        let serves = !self.guard.is_shutting_down() && (self.ready)().await;
+        let status = if serves { ServingStatus::Serving } else { ServingStatus::NotServing };
         Ok(Response::new(HealthCheckResponse { status: status.into() }))
     }
 
@@ -183,5 +186,36 @@ impl Health for State {
         _: tonic::Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("ask with `Check`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::connection_tracker::ConnectionTracker;
+
+    async fn status(state: &State, service: &str) -> Result<ServingStatus, Status> {
+        let asked = HealthCheckRequest { service: service.to_owned() };
+        let answer = state.check(tonic::Request::new(asked)).await?;
+        Ok(answer.into_inner().status())
+    }
+
+    #[tokio::test]
+    async fn i1_health_is_not_serving_unless_requests_are_decided() {
+        let tracker = ConnectionTracker::new(2);
+        let state = |is_ready: bool| State {
+            ready: Arc::new(move || Box::pin(async move { is_ready })),
+            guard: tracker.try_open().unwrap(),
+        };
+        let (ready, not_ready) = (state(true), state(false));
+        for service in ["", authorization_server::SERVICE_NAME] {
+            assert_eq!(status(&ready, service).await.unwrap(), ServingStatus::Serving);
+            assert_eq!(status(&not_ready, service).await.unwrap(), ServingStatus::NotServing);
+        }
+        tracker.begin_shutdown();
+        for service in ["", authorization_server::SERVICE_NAME] {
+            assert_eq!(status(&ready, service).await.unwrap(), ServingStatus::NotServing);
+        }
+        assert_eq!(status(&ready, "another").await.unwrap_err().code(), tonic::Code::NotFound);
     }
 }

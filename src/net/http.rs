@@ -20,7 +20,7 @@ use super::connection_state::ConnectionState;
 use super::connection_tracker::ConnectionGuard;
 use super::drive::{drive, say_close};
 use super::http2_idle::Http2IdleTimer;
-use super::request_head::{fits, too_large};
+use super::request_head::too_large;
 use super::response_body::TrackedBody;
 use super::stream_timeout::StreamExecutor;
 use super::timed_stream::{Protocol, TimedStream};
@@ -29,6 +29,7 @@ use super::trailers::Trailers;
 use crate::clock;
 use crate::config::Limits;
 use crate::forward_auth::ForwardAuth;
+use crate::proxy::head_size::{self, TOO_LARGE};
 use crate::proxy::{Connection, Gateway, ReplyBody};
 
 /// Bytes of a response that h2 buffers for each stream.
@@ -38,8 +39,7 @@ const HYPER_HEADERS: usize = 100;
 /// Streams that a client may reset before its connection is closed (CVE-2023-44487).
 const RESET_STREAMS: usize = 50;
 
-/// Why a head is refused before it is parsed, in decision records.
-const TOO_LARGE: &str = "head-too-large";
+/// Why a head is refused that cannot be parsed, in decision records.
 const UNREADABLE: &str = "unreadable-head";
 
 /// Serves connections of portal traffic.
@@ -183,7 +183,7 @@ impl HttpServer {
         let service = service_fn(move |request: Request<Incoming>| {
             let head = *request.method() == Method::HEAD;
             let active = requests.request_started(!request.body().is_end_stream());
-            let fits = fits(&request, protocol, &limits);
+            let fits = head_size::is_within(&request, &limits);
             if !fits {
                 let start = format!("{} {} ", request.method(), request.uri().path());
                 let from = (peer, Some(request.headers()));

@@ -287,6 +287,32 @@ async fn i12_grpc_messages_are_bounded() {
 }
 
 #[tokio::test]
+async fn i12_grpc_questions_about_large_heads_are_refused() {
+    let gate = builder().setting("server.limits.headers", "20").start().await;
+    let proxy = Proxy::of(&gate).await;
+    let fields = |count: usize| -> String {
+        (0..count).map(|number| format!("x-field-{number}: a\r\n")).collect()
+    };
+    let value = |length: usize| format!("x-field: {}\r\n", "a".repeat(length));
+    // Each has two more: `Host`, and the proxy's `X-Forwarded-For`.
+    for (target, lines, expected) in [
+        ("/open/few", fields(18), 200),
+        ("/open/many", fields(19), 431),
+        ("/open/short", value(32_000), 200),
+        ("/open/long", value(33_000), 431),
+        ("/closed/many", fields(19), 431),
+    ] {
+        let answer = about(&proxy, "GET", target, &lines).await;
+        assert_eq!(answer.status(), expected, "{target}: {answer:?}");
+        if expected == 431 {
+            assert_eq!(answer.field("portcullis-reason"), Some("head-too-large"));
+            assert_eq!((answer.metadata("reason"), answer.body()), ("head-too-large", ""));
+            assert_eq!(gate.recorded("target", target).await["reason"], "head-too-large");
+        }
+    }
+}
+
+#[tokio::test]
 async fn grpc_health_is_served_of_services_that_exist() {
     let gate = builder().start().await;
     let proxy = Proxy::of(&gate).await;
