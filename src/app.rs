@@ -60,7 +60,7 @@ use crate::jobs::Jobs;
 use crate::mail::{MailTester, Mailer, OutboxWaker};
 use crate::net::{
     AdminListener, ConnectionTracker, GatewayListener, GrpcServer, HealthChecks, HttpServer,
-    Readiness, RedirectListener, ServerRuntime, ServerTls, bind_admin_socket,
+    ProxyProtocol, Readiness, RedirectListener, ServerRuntime, ServerTls, bind_admin_socket,
 };
 use crate::portal_pages::router::Pages;
 use crate::portal_pages::{Appearance, AppearanceProblem, PagePreviews};
@@ -173,25 +173,28 @@ impl Server {
         let api = admin_state(settings, &state, parts, tester, portal, source.clone())
             .installed(records::installation(settings, &key))
             .measuring(sources);
+        let Balancers { gateway: balancers, admin: by_admin, grpc: by_grpc } =
+            Balancers::new(settings);
         let grpc = sockets.grpc.zip(forward_auth.clone()).map(|(socket, by)| {
-            (socket, GrpcServer::new(by, readiness(&api), settings.server.limits))
+            let server = GrpcServer::new(by, readiness(&api), settings.server.limits);
+            (socket, server, by_grpc)
         });
         let gateway = GatewayListener {
             sockets: sockets.gateway,
             tls: ServerTls::read(settings.server.all_certificates())?,
-            proxy_protocol: settings.server.proxy_protocol.clone(),
+            proxy_protocol: balancers.clone(),
             http: HttpServer::new(gateway, forward_auth, settings.server.limits),
             grpc,
             connections: connections.clone(),
         };
         let certificates = api.certificates();
-        let admin = admin_listener(settings, sockets.admin, api, &key)?;
+        let admin = admin_listener(settings, (sockets.admin, by_admin), api, &key)?;
         let listeners = gateway.tls.iter().chain(&admin.tls);
         let certificates = CertificateWatch::new(listeners, certificates);
         let network = ServerRuntime {
             gateway,
             admin,
-            redirect: RedirectListener::new(&settings.server, sockets.redirect),
+            redirect: RedirectListener::new(&settings.server, sockets.redirect, balancers),
             health: HealthChecks::new(settings, Arc::clone(&upstreams)),
             threads: settings.server.threads,
             shutdown_grace: settings.server.shutdown_grace,
@@ -310,10 +313,32 @@ fn readiness(api: &AdminState) -> Arc<Readiness> {
     })
 }
 
+/// The load balancers that name clients, by listener.
+struct Balancers {
+    /// Of portal traffic and of redirects.
+    gateway: ProxyProtocol,
+    admin: ProxyProtocol,
+    grpc: ProxyProtocol,
+}
+
+impl Balancers {
+    fn new(settings: &Settings) -> Self {
+        let Settings { server, admin, forward_auth, .. } = settings;
+        let named = |networks: &Vec<_>, setting| {
+            ProxyProtocol::new(networks.clone(), setting, server.limits.header_timeout)
+        };
+        Self {
+            gateway: named(&server.proxy_protocol, "server.proxy_protocol"),
+            admin: named(&admin.proxy_protocol, "admin.proxy_protocol"),
+            grpc: named(&forward_auth.grpc_proxy_protocol, "forward_auth.grpc_proxy_protocol"),
+        }
+    }
+}
+
 /// The admin API on both of its sockets. The admin socket is created here.
 fn admin_listener(
     settings: &Settings,
-    tcp: TcpListener,
+    (tcp, proxy_protocol): (TcpListener, ProxyProtocol),
     api: AdminState,
     key: &SecretKey,
 ) -> Result<AdminListener, StartError> {
@@ -325,6 +350,7 @@ fn admin_listener(
     Ok(AdminListener {
         tcp: (tcp, with_ui),
         tls,
+        proxy_protocol,
         unix: (unix, admin::router(api, Access::Socket)),
         limits: settings.server.limits,
     })

@@ -46,6 +46,11 @@ pub fn data_plane(data: &[u8]) {
     BENCH.lock().data_plane(data);
 }
 
+/// The first bytes of a connection from a load balancer.
+pub fn proxy_header(data: &[u8]) {
+    crate::net::check_proxy_header(data);
+}
+
 /// What a browser sends to a page with a form: [`Bench::form_bodies`].
 pub fn form_bodies(data: &[u8]) {
     BENCH.lock().form_bodies(data);
@@ -73,6 +78,11 @@ mod tests {
     #[test]
     fn corpus_of_forwarded_headers() {
         replay(ROOT, "forwarded_headers", super::forwarded_headers);
+    }
+
+    #[test]
+    fn corpus_of_proxy_headers() {
+        replay(ROOT, "proxy_header", super::proxy_header);
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //! | `gateway_listener`, `admin_listener` | the sockets of each plane |
 //! | `acceptor` | accepts connections for the gateway |
 //! | `redirect_listener` | redirects to https |
-//! | `proxy_protocol` | whose connection it is, according to a load balancer |
+//! | `read_ahead` | reads what shows how to go on |
+//! | `proxy_protocol`, `proxy_header` | whose connection it is, according to a load balancer |
 //! | `workers` | which thread serves the next connection |
 //! | `watchdog` | reports to the service manager that all of them do |
 //! | `connection_tracker` | limits open connections; shutdown waits for them |
@@ -42,7 +43,9 @@ mod health_checks;
 mod http;
 mod http2_idle;
 mod lingering_close;
+mod proxy_header;
 mod proxy_protocol;
+mod read_ahead;
 mod redirect_listener;
 mod request_head;
 mod response_body;
@@ -63,6 +66,9 @@ pub use self::gateway_listener::GatewayListener;
 pub use self::grpc::{GrpcServer, Readiness};
 pub use self::health_checks::HealthChecks;
 pub use self::http::HttpServer;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::proxy_header::check as check_proxy_header;
+pub use self::proxy_protocol::ProxyProtocol;
 pub use self::redirect_listener::RedirectListener;
 pub use self::server_runtime::ServerRuntime;
 pub use self::socket::{BindError, bind_admin_socket, bind_tcp};

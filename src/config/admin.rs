@@ -4,8 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::public_url::PublicUrl;
 use super::reader::Reader;
+use super::server::networks;
 use super::tls::Tls;
 use super::value::{Address, minutes};
 use portcullis_policy::Host;
@@ -15,6 +18,9 @@ use portcullis_policy::Host;
 pub struct Admin {
     /// `admin.listen`: the TCP address of the admin listener.
     pub listen: SocketAddr,
+    /// `admin.proxy_protocol`: networks whose connections to `listen` begin with a header of the PROXY
+    /// protocol.
+    pub proxy_protocol: Vec<IpNet>,
     /// `admin.socket`: the path of the admin socket.
     pub socket: PathBuf,
     /// `admin.tls`: certificate and key, if TLS ends at the admin listener.
@@ -44,6 +50,7 @@ impl Admin {
         Self {
             listen,
             tls,
+            proxy_protocol: networks(r, "admin.proxy_protocol"),
             socket: r.path("admin.socket", "data/admin.sock"),
             public_url: r.parsed("admin.public_url"),
             hosts: r.list("admin.hosts").unwrap_or_default(),

@@ -2,17 +2,22 @@
 
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
+
 use super::reader::Reader;
-use super::server::{ForwardedHeader, Server};
+use super::server::{ForwardedHeader, Server, networks};
 use super::value::Address;
 
 /// `[forward_auth]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForwardAuth {
     /// `forward_auth.enabled`: whether proxies in `server.trusted_proxies` are answered.
     pub enabled: bool,
     /// `forward_auth.grpc_listen`: the address at which Envoy asks over gRPC. `None` if it does not.
     pub grpc_listen: Option<SocketAddr>,
+    /// `forward_auth.grpc_proxy_protocol`: networks whose connections to `grpc_listen` begin with a
+    /// header of the PROXY protocol.
+    pub grpc_proxy_protocol: Vec<IpNet>,
 }
 
 impl ForwardAuth {
@@ -37,6 +42,11 @@ impl ForwardAuth {
         if grpc_listen.is_some() && !enabled && r.is_valid(key) {
             r.problem(grpc_key, format!("requires `{key} = true`"));
         }
-        Self { enabled, grpc_listen }
+        let balancers_key = "forward_auth.grpc_proxy_protocol";
+        let grpc_proxy_protocol = networks(r, balancers_key);
+        if !grpc_proxy_protocol.is_empty() && grpc_listen.is_none() && r.is_valid(grpc_key) {
+            r.problem(balancers_key, format!("requires `{grpc_key}`"));
+        }
+        Self { enabled, grpc_listen, grpc_proxy_protocol }
     }
 }

@@ -32,7 +32,8 @@ pub struct Server {
     pub hosts_below: Vec<Host>,
     /// `server.trusted_proxies`: networks whose forwarded headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// `server.proxy_protocol`: networks whose connections begin with a header of the PROXY protocol.
+    /// `server.proxy_protocol`: networks whose connections to the listeners of this section begin
+    /// with a header of the PROXY protocol.
     pub proxy_protocol: Vec<IpNet>,
     /// `server.hsts`: which hosts browsers may reach over TLS only from then on.
     pub hsts: Hsts,
@@ -170,7 +171,7 @@ fn hosts(r: &mut Reader) -> (Vec<Host>, Vec<Host>) {
     (hosts, below)
 }
 
-fn networks(r: &mut Reader, key: &str) -> Vec<IpNet> {
+pub(super) fn networks(r: &mut Reader, key: &str) -> Vec<IpNet> {
     let networks = r.list::<Network>(key).unwrap_or_default();
     networks.into_iter().map(|Network(network)| network).collect()
 }

@@ -36,6 +36,8 @@ fn two_keys_have_no_default() {
     assert!(settings.server.public_url.is_https());
     assert!(settings.server.trusted_proxies.is_empty());
     assert!(settings.server.proxy_protocol.is_empty());
+    assert!(settings.admin.proxy_protocol.is_empty());
+    assert!(settings.forward_auth.grpc_proxy_protocol.is_empty());
     assert_eq!(settings.session.idle, Duration::from_secs(1800));
     assert_eq!(settings.session.absolute, Duration::from_secs(12 * 3600));
     assert_eq!(settings.store.max_staleness, Duration::from_secs(5));

@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
+use super::proxy_protocol::ProxyProtocol;
+use super::read_ahead::ReadAhead;
 use super::workers::Workers;
 use portcullis_http1::socket;
 
@@ -17,17 +19,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What connections are served with.
 pub(super) trait Serve: Send + Sync + 'static {
-    /// Whether a peer may connect at all.
-    fn admits(&self, peer: IpAddr) -> bool;
+    /// Whether a client may connect at all.
+    fn admits(&self, client: IpAddr) -> bool;
 
-    /// How long a peer may take nothing of what is sent.
+    /// How long a client may take nothing of what is sent.
     fn write_timeout(&self) -> Duration;
 
-    /// Serves a connection to its end.
+    /// Serves a client's connection to its end.
     fn serve(
         &self,
-        stream: TcpStream,
-        peer: IpAddr,
+        stream: ReadAhead<TcpStream>,
+        client: IpAddr,
         guard: ConnectionGuard,
     ) -> impl Future<Output = ()> + Send;
 }
@@ -36,6 +38,8 @@ pub(super) trait Serve: Send + Sync + 'static {
 #[derive(Debug)]
 pub(super) struct Acceptor<S> {
     pub(super) serve: S,
+    /// Whose connections begin with the address of the client.
+    pub(super) proxy_protocol: ProxyProtocol,
     /// The limit on connections.
     pub(super) connections: ConnectionTracker,
     pub(super) stop: CancellationToken,
@@ -73,7 +77,7 @@ impl<S: Serve> Acceptor<S> {
                     continue;
                 }
             };
-            if !self.serve.admits(peer.ip()) {
+            if !self.proxy_protocol.applies_to(peer.ip()) && !self.serve.admits(peer.ip()) {
                 continue;
             }
             let Some(guard) = self.connections.try_open() else {
@@ -102,6 +106,13 @@ impl<S: Serve> Acceptor<S> {
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        self.serve.serve(stream, peer, guard).await;
+        let mut stream = ReadAhead::new(stream);
+        let Some(client) = self.proxy_protocol.client(&mut stream, peer, &guard).await else {
+            return;
+        };
+        // Whether the peer is admitted is known already, unless its header had to be read.
+        if !self.proxy_protocol.applies_to(peer) || self.serve.admits(client) {
+            self.serve.serve(stream, client, guard).await;
+        }
     }
 }

@@ -28,6 +28,8 @@ use super::connection_state::ConnectionState;
 use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
 use super::drive::{drive, say_close};
 use super::http::http1;
+use super::proxy_protocol::ProxyProtocol;
+use super::read_ahead::ReadAhead;
 use super::timed_stream::{Protocol, TimedStream};
 use super::tls::ServerTls;
 use crate::config::Limits;
@@ -48,10 +50,21 @@ pub struct AdminListener {
     pub tcp: (TcpListener, Router),
     /// TLS of the TCP socket.
     pub tls: Option<ServerTls>,
+    /// Whose connections to the TCP socket begin with a header of the PROXY protocol.
+    pub proxy_protocol: ProxyProtocol,
     /// The admin socket.
     pub unix: (UnixListener, Router),
     /// The timeouts and `header_bytes` apply here too.
     pub limits: Limits,
+}
+
+/// What the connections to a socket are served with.
+#[derive(Debug, Clone)]
+pub(super) struct Served {
+    pub(super) tls: Option<ServerTls>,
+    pub(super) router: Router,
+    pub(super) proxy_protocol: ProxyProtocol,
+    pub(super) limits: Limits,
 }
 
 /// The pingora service. It runs on one thread of its own.
@@ -77,7 +90,8 @@ impl Service for AdminService {
         _shutdown: ShutdownWatch,
         _listeners_per_fd: usize,
     ) {
-        let Some(AdminListener { tcp, tls, unix, limits }) = self.listener.take() else { return };
+        let Some(listener) = self.listener.take() else { return };
+        let AdminListener { tcp, tls, proxy_protocol, unix, limits } = listener;
         let (connections, stop) = (&self.connections, self.tasks.stop());
         let serving = async {
             let (over_tcp, over_unix) = match (
@@ -91,9 +105,12 @@ impl Service for AdminService {
                 }
             };
             let limit = || connections.with_limit(CONNECTIONS);
+            let by_tcp = Served { tls, router: tcp.1, proxy_protocol, limits };
+            let proxy_protocol = ProxyProtocol::default();
+            let by_unix = Served { tls: None, router: unix.1, proxy_protocol, limits };
             tokio::select! {
-                () = accept(over_tcp, (tls, tcp.1), |peer| peer.ip(), limits, limit(), stop) => {}
-                () = accept(over_unix, (None, unix.1), |_| LOCAL, limits, limit(), stop) => {}
+                () = accept(over_tcp, by_tcp, |peer| peer.ip(), limit(), stop) => {}
+                () = accept(over_unix, by_unix, |_| LOCAL, limit(), stop) => {}
             }
         };
         self.tasks.clone().supervise("admin listener", serving).await;
@@ -111,9 +128,8 @@ impl Service for AdminService {
 /// Accepts connections until the gateway stops, at most as many at a time as there is room for.
 pub(super) async fn accept<L>(
     mut listener: L,
-    (tls, router): (Option<ServerTls>, Router),
+    served: Served,
     address: impl Fn(&L::Addr) -> IpAddr,
-    limits: Limits,
     connections: ConnectionTracker,
     stop: &CancellationToken,
 ) where
@@ -133,22 +149,20 @@ pub(super) async fn accept<L>(
         };
         let Some((permit, stream, peer)) = next else { return };
         let guard = connections.open(permit);
-        let router = router.clone().layer(Extension(Peer(address(&peer))));
-        tokio::spawn(serve_with(tls.clone(), stream, router, limits, guard));
+        tokio::spawn(serve_with(served.clone(), stream, address(&peer), guard));
     }
 }
 
-/// Serves one connection to its end, after the handshake if it uses TLS. The handshake is subject to
-/// `header_timeout`.
-async fn serve_with<S>(
-    tls: Option<ServerTls>,
-    stream: S,
-    router: Router,
-    limits: Limits,
-    guard: ConnectionGuard,
-) where
+/// Serves one connection to its end, after the header of a load balancer and the handshake, if there
+/// are any. The handshake is subject to `header_timeout`.
+async fn serve_with<S>(served: Served, stream: S, peer: IpAddr, guard: ConnectionGuard)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Served { tls, router, proxy_protocol, limits } = served;
+    let mut stream = ReadAhead::new(stream);
+    let Some(client) = proxy_protocol.client(&mut stream, peer, &guard).await else { return };
+    let router = router.layer(Extension(Peer(client)));
     let Some(tls) = tls else { return serve(stream, router, limits, guard).await };
     let handshake = tokio::time::timeout(limits.header_timeout, tls.accept(stream));
     let stream = tokio::select! {
@@ -219,8 +233,9 @@ mod tests {
             let router = Router::new().route("/", post(|body: String| async { body }));
             let (counted, stopped) = (connections.clone(), stop.clone());
             tokio::spawn(async move {
-                accept(listener, (None, router), |peer| peer.ip(), limits(), counted, &stopped)
-                    .await;
+                let (proxy_protocol, limits) = (ProxyProtocol::default(), limits());
+                let served = Served { tls: None, router, proxy_protocol, limits };
+                accept(listener, served, |peer| peer.ip(), counted, &stopped).await;
             });
             Self { address, connections, stop }
         }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use ipnet::IpNet;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 use tokio::net::TcpStream;
@@ -18,7 +17,8 @@ use super::acceptor::{Acceptor, Serve};
 use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
 use super::grpc::{self, GrpcServer};
 use super::http::HttpServer;
-use super::proxy_protocol::{HeaderError, read_header};
+use super::proxy_protocol::ProxyProtocol;
+use super::read_ahead::ReadAhead;
 use super::tls::ServerTls;
 use super::watchdog;
 use super::workers::{self, WorkerRuntime, Workers};
@@ -32,12 +32,13 @@ pub struct GatewayListener {
     pub sockets: Vec<TcpListener>,
     /// Certificate and key; clear text without.
     pub tls: Option<ServerTls>,
-    /// The networks whose connections begin with a header of the PROXY protocol.
-    pub proxy_protocol: Vec<IpNet>,
+    /// Whose connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: ProxyProtocol,
     /// What connections are served with.
     pub http: HttpServer,
-    /// The socket for proxies that ask over gRPC, and what is served there.
-    pub grpc: Option<(TcpListener, GrpcServer)>,
+    /// The socket for proxies that ask over gRPC, what is served there, and whose connections to it
+    /// begin with a header of the PROXY protocol.
+    pub grpc: Option<(TcpListener, GrpcServer, ProxyProtocol)>,
     /// The limit on connections of portal traffic, for all sockets together.
     pub connections: ConnectionTracker,
 }
@@ -56,7 +57,6 @@ pub(super) struct GatewayService {
 /// What a connection of portal traffic is served with.
 #[derive(Debug)]
 struct PortalTraffic {
-    proxy_protocol: Vec<IpNet>,
     tls: Option<ServerTls>,
     http: HttpServer,
 }
@@ -72,12 +72,13 @@ impl GatewayListener {
     ) -> GatewayService {
         let Self { sockets, tls, proxy_protocol, http, grpc, connections } = self;
         let stop = tasks.stop();
-        let grpc = grpc.map(|(socket, serve)| {
+        let grpc = grpc.map(|(socket, serve, proxy_protocol)| {
             let connections = connections.with_limit(grpc::CONNECTIONS);
-            (socket, Arc::new(Acceptor { serve, connections, stop: stop.clone() }))
+            let stop = stop.clone();
+            (socket, Arc::new(Acceptor { serve, proxy_protocol, connections, stop }))
         });
-        let serve = PortalTraffic { proxy_protocol, tls, http };
-        let acceptor = Arc::new(Acceptor { serve, connections, stop: stop.clone() });
+        let (serve, stop) = (PortalTraffic { tls, http }, stop.clone());
+        let acceptor = Arc::new(Acceptor { serve, proxy_protocol, connections, stop });
         GatewayService { sockets, acceptor, grpc, workers, tasks, notifier }
     }
 }
@@ -126,56 +127,10 @@ impl Serve for PortalTraffic {
         self.http.write_timeout()
     }
 
-    async fn serve(&self, mut stream: TcpStream, peer: IpAddr, guard: ConnectionGuard) {
-        let Some(client) = self.client(&mut stream, peer, &guard).await else { return };
+    async fn serve(&self, stream: ReadAhead<TcpStream>, client: IpAddr, guard: ConnectionGuard) {
         match &self.tls {
             Some(tls) => self.http.serve_tls(tls, stream, client, guard).await,
             None => self.http.serve_clear_text(stream, client, guard).await,
-        }
-    }
-}
-
-impl PortalTraffic {
-    /// Whose connection it is: the peer's, or that of the client which the header of a load balancer
-    /// names. `None` if the connection cannot be used.
-    async fn client(
-        &self,
-        stream: &mut TcpStream,
-        peer: IpAddr,
-        guard: &ConnectionGuard,
-    ) -> Option<IpAddr> {
-        let canonical = peer.to_canonical();
-        if !self.proxy_protocol.iter().any(|network| network.contains(&canonical)) {
-            return Some(peer);
-        }
-        let reading = tokio::time::timeout(self.http.header_timeout(), read_header(stream));
-        let read = tokio::select! {
-            read = reading => read,
-            () = guard.shutdown_without_request() => return None,
-        };
-        match read {
-            Ok(Ok(client)) => Some(client.unwrap_or(peer)),
-            // Balancers also connect to find out whether the gateway is there.
-            Ok(Err(error @ HeaderError::Connection(_))) => {
-                tracing::debug!(%error, client.address = %peer, "no header of the PROXY protocol");
-                None
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(
-                    %error,
-                    client.address = %peer,
-                    "connection refused: a header of the PROXY protocol is required \
-                     (server.proxy_protocol)"
-                );
-                None
-            }
-            Err(_) => {
-                tracing::warn!(
-                    client.address = %peer,
-                    "connection refused: the header of the PROXY protocol did not come in time"
-                );
-                None
-            }
         }
     }
 }

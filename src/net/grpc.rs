@@ -19,6 +19,7 @@ use super::connection_state::ConnectionState;
 use super::connection_tracker::ConnectionGuard;
 use super::drive::drive;
 use super::http2_idle::Http2IdleTimer;
+use super::read_ahead::ReadAhead;
 use super::response_body::TrackedBody;
 use super::stream_timeout::StreamExecutor;
 use super::timed_stream::{Protocol, TimedStream};
@@ -114,7 +115,7 @@ impl Serve for GrpcServer {
         self.limits.write_timeout
     }
 
-    async fn serve(&self, stream: TcpStream, peer: IpAddr, guard: ConnectionGuard) {
+    async fn serve(&self, stream: ReadAhead<TcpStream>, peer: IpAddr, guard: ConnectionGuard) {
         let state = ConnectionState::default();
         let questions = Questions { forward_auth: Arc::clone(&self.forward_auth), peer };
         let authorization = AuthorizationServer::new(questions)

@@ -14,12 +14,12 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::connection_state::ConnectionState;
 use super::connection_tracker::ConnectionGuard;
 use super::drive::{drive, say_close};
 use super::http2_idle::Http2IdleTimer;
+use super::read_ahead::ReadAhead;
 use super::request_head::too_large;
 use super::response_body::TrackedBody;
 use super::stream_timeout::StreamExecutor;
@@ -34,6 +34,8 @@ use crate::proxy::{Connection, Gateway, ReplyBody};
 
 /// Bytes of a response that h2 buffers for each stream.
 const SEND_BUFFER: usize = 16 * 1024;
+/// What connections of HTTP/2 begin with, and no method does.
+const HTTP_2_START: &[u8] = b"PRI";
 /// hyper's default limit on header lines.
 const HYPER_HEADERS: usize = 100;
 /// Streams that a client may reset before its connection is closed (CVE-2023-44487).
@@ -86,47 +88,50 @@ impl HttpServer {
         Self { gateway, forward_auth, limits, http1, http2 }
     }
 
-    /// How long a client may take to send a head.
-    pub(super) const fn header_timeout(&self) -> Duration {
-        self.limits.header_timeout
-    }
-
     /// How long a client may take nothing of a response.
     pub(super) fn write_timeout(&self) -> Duration {
         self.limits.write_timeout
     }
 
     /// Serves a connection without TLS. Its first bytes show the protocol (RFC 9113, section 3.3).
-    pub(super) async fn serve_clear_text(
+    pub(super) async fn serve_clear_text<S>(
         &self,
-        stream: TcpStream,
+        mut stream: ReadAhead<S>,
         peer: IpAddr,
         guard: ConnectionGuard,
-    ) {
-        let mut start = [0; 3];
-        let peeked = tokio::select! {
-            peeked = tokio::time::timeout(self.limits.idle_timeout, stream.peek(&mut start)) => peeked,
-            () = guard.shutdown_without_request() => return,
-        };
-        let protocol = match peeked {
-            // No method begins with `PRI`. A client that sends the HTTP/2 preface in smaller pieces
-            // is taken for HTTP/1 and gets an error.
-            Ok(Ok(3)) if start == *b"PRI" => Protocol::Http2,
-            Ok(Ok(1..)) => Protocol::Http1,
-            Ok(Ok(0) | Err(_)) | Err(_) => return,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if stream.ahead().is_empty() {
+            let read = stream.read_more(HTTP_2_START.len());
+            let read = tokio::select! {
+                read = tokio::time::timeout(self.limits.idle_timeout, read) => read,
+                () = guard.shutdown_without_request() => return,
+            };
+            if !matches!(read, Ok(Ok(1..))) {
+                return;
+            }
+        }
+        // A client that sends the HTTP/2 preface in smaller pieces is taken for HTTP/1 and gets an
+        // error.
+        let protocol = match stream.ahead().starts_with(HTTP_2_START) {
+            true => Protocol::Http2,
+            false => Protocol::Http1,
         };
         let connection = Connection::new(peer, false, guard.hold());
         self.serve(stream, connection, protocol, &guard).await;
     }
 
     /// Serves a connection with TLS. The handshake is subject to `header_timeout`.
-    pub(super) async fn serve_tls(
+    pub(super) async fn serve_tls<S>(
         &self,
         tls: &ServerTls,
-        stream: TcpStream,
+        stream: ReadAhead<S>,
         peer: IpAddr,
         guard: ConnectionGuard,
-    ) {
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let handshake = tokio::time::timeout(self.limits.header_timeout, tls.accept(stream));
         let stream = tokio::select! {
             handshake = handshake => handshake,

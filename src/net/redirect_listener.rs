@@ -13,8 +13,9 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
 
-use super::admin_listener::accept;
+use super::admin_listener::{Served, accept};
 use super::connection_tracker::ConnectionTracker;
+use super::proxy_protocol::ProxyProtocol;
 use crate::config::{Limits, ServedHosts, Server};
 use crate::tasks::Tasks;
 
@@ -24,14 +25,14 @@ pub struct RedirectListener {
     /// Sockets that listen, in non-blocking mode.
     sockets: Vec<TcpListener>,
     hosts: ServedHosts,
+    proxy_protocol: ProxyProtocol,
     limits: Limits,
 }
 
 /// The pingora service. It runs on one thread of its own.
 pub(super) struct RedirectService {
     sockets: Vec<TcpListener>,
-    router: Router,
-    limits: Limits,
+    served: Served,
     connections: ConnectionTracker,
     tasks: Tasks,
 }
@@ -39,9 +40,13 @@ pub(super) struct RedirectService {
 impl RedirectListener {
     /// Redirects what comes to these sockets. `None` without any.
     #[must_use]
-    pub fn new(server: &Server, sockets: Vec<TcpListener>) -> Option<Self> {
+    pub fn new(
+        server: &Server,
+        sockets: Vec<TcpListener>,
+        proxy_protocol: ProxyProtocol,
+    ) -> Option<Self> {
         let (hosts, limits) = (ServedHosts::new(server), server.limits);
-        (!sockets.is_empty()).then_some(Self { sockets, hosts, limits })
+        (!sockets.is_empty()).then_some(Self { sockets, hosts, proxy_protocol, limits })
     }
 
     /// A service with a limit on connections of its own, which take part in the shutdown of
@@ -51,14 +56,15 @@ impl RedirectListener {
         connections: &ConnectionTracker,
         tasks: Tasks,
     ) -> RedirectService {
-        let Self { sockets, hosts, limits } = self;
+        let Self { sockets, hosts, proxy_protocol, limits } = self;
         let hosts = Arc::new(hosts);
         let router = Router::new().fallback(move |request: Request<Body>| {
             let answer = redirect(&hosts, &request);
             async move { answer }
         });
         let connections = connections.with_limit(limits.connections);
-        RedirectService { sockets, router, limits, connections, tasks }
+        let served = Served { tls: None, router, proxy_protocol, limits };
+        RedirectService { sockets, served, connections, tasks }
     }
 }
 
@@ -71,14 +77,13 @@ impl Service for RedirectService {
         _listeners_per_fd: usize,
     ) {
         let sockets = std::mem::take(&mut self.sockets);
-        let (limits, stop) = (self.limits, self.tasks.stop());
+        let stop = self.tasks.stop();
         let accepting = sockets.into_iter().map(|socket| {
-            let (router, connections) = (self.router.clone(), self.connections.clone());
+            let (served, connections) = (self.served.clone(), self.connections.clone());
             async move {
                 match tokio::net::TcpListener::from_std(socket) {
                     Ok(socket) => {
-                        let serving = (None, router);
-                        accept(socket, serving, |peer| peer.ip(), limits, connections, stop).await;
+                        accept(socket, served, |peer| peer.ip(), connections, stop).await;
                     }
                     Err(error) => tracing::error!(%error, "cannot use a listening socket"),
                 }

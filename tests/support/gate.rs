@@ -238,6 +238,15 @@ impl TestGate {
     pub(crate) async fn stream(&self, protocols: &[&[u8]]) -> Box<dyn Io> {
         let stream = TcpStream::connect(self.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        self.secured(stream, protocols).await
+    }
+
+    /// A connection over this one, which is open already.
+    pub(crate) async fn secured(
+        &self,
+        stream: impl Io + 'static,
+        protocols: &[&[u8]],
+    ) -> Box<dyn Io> {
         let Some(certificate) = &self.certificate else { return Box::new(stream) };
         let mut roots = RootCertStore::empty();
         roots.add(certificate.clone()).unwrap();
@@ -419,6 +428,16 @@ impl TestGate {
     /// The program's log so far.
     pub(crate) fn log(&self) -> String {
         self.process.said.stderr.lock().clone()
+    }
+
+    /// Where it redirects to https, as its log says.
+    pub(crate) async fn redirect_address(&self) -> SocketAddr {
+        self.logged("redirecting to https").await;
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("redirecting to https")).unwrap();
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = event["redirect"].as_str().unwrap();
+        text.strip_prefix('[').unwrap().strip_suffix(']').unwrap().parse().unwrap()
     }
 
     /// Waits until the program's log holds a text.

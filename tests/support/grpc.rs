@@ -48,7 +48,11 @@ pub(crate) struct Proxy(pub(crate) Channel);
 
 impl Proxy {
     pub(crate) async fn connect(address: SocketAddr) -> Result<Self, hyper::Error> {
-        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap()).await
+    }
+
+    /// A proxy that speaks over a connection which is open already.
+    pub(crate) async fn over(stream: TcpStream) -> Result<Self, hyper::Error> {
         let (sender, connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
         tokio::spawn(connection);

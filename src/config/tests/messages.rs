@@ -94,6 +94,15 @@ const MESSAGES: &[(&str, &str)] = &[
         "forward_auth.grpc_listen: requires `forward_auth.enabled = true`",
     ),
     (
+        "forward_auth.grpc_proxy_protocol = [\"10.0.0.0/8\"]",
+        "forward_auth.grpc_proxy_protocol: requires `forward_auth.grpc_listen`",
+    ),
+    (
+        "admin.proxy_protocol = [\"10.0.0.7/8\"]",
+        "admin.proxy_protocol: `10.0.0.7/8` is not the first address of a network; write \
+         `10.0.0.0/8` for the whole network, or `10.0.0.7` for the one address",
+    ),
+    (
         "forward_auth = { enabled = true, grpc_listen = \"127.0.0.1:8082\" }",
         "forward_auth.enabled: requires `server.trusted_proxies`: the networks of the proxies that \
          ask (e.g. `127.0.0.0/8`)",

@@ -1,19 +1,8 @@
 //! Addresses in clear text that redirect to https.
 
-use std::net::SocketAddr;
-
 use crate::support::gate::TestGate;
 use crate::support::wire::Wire;
 use tokio::net::TcpStream;
-
-/// Where it redirects, as its log says.
-async fn redirecting(gate: &TestGate) -> SocketAddr {
-    gate.logged("redirecting to https").await;
-    let log = gate.log();
-    let line = log.lines().find(|line| line.contains("redirecting to https")).unwrap();
-    let event: serde_json::Value = serde_json::from_str(line).unwrap();
-    event["redirect"].as_str().unwrap().trim_matches(['[', ']', '"']).parse().unwrap()
-}
 
 #[tokio::test]
 async fn clear_text_is_redirected_and_nothing_else_is_served() {
@@ -22,7 +11,7 @@ async fn clear_text_is_redirected_and_nothing_else_is_served() {
         .setting("server.redirect_listen", r#"["127.0.0.1:0"]"#)
         .start()
         .await;
-    let address = redirecting(&gate).await;
+    let address = gate.redirect_address().await;
     for (head, status, location) in [
         (
             "GET /open/a?b=c HTTP/1.1\r\nhost: portal.test\r\n",
