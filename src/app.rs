@@ -51,7 +51,7 @@ use crate::authz::identity::Assertions;
 use crate::authz::{Authorizer, DecisionLog};
 use crate::backup::Backups;
 use crate::clock;
-use crate::config::{Settings, TraceSettings};
+use crate::config::{ListenAddress, PeerSet, Settings, TraceSettings};
 use crate::credential::key::SecretKey;
 use crate::directory::Directory;
 use crate::directory::access::administrators::AdminRules;
@@ -60,7 +60,7 @@ use crate::jobs::Jobs;
 use crate::mail::{MailTester, Mailer, OutboxWaker};
 use crate::net::{
     AdminListener, ConnectionTracker, GatewayListener, GrpcServer, HealthChecks, HttpServer,
-    ProxyProtocol, Readiness, RedirectListener, ServerRuntime, ServerTls, bind_admin_socket,
+    ProxyProtocol, Readiness, RedirectListener, ServerRuntime, ServerTls, bind_unix,
 };
 use crate::portal_pages::router::Pages;
 use crate::portal_pages::{Appearance, AppearanceProblem, PagePreviews};
@@ -75,6 +75,9 @@ use portcullis_store::Store;
 /// What writing the last decision records may take in any case.
 const LAST_RECORDS: Duration = Duration::from_secs(1);
 
+/// The permissions of the admin socket: only its owner may connect.
+const ADMIN_MODE: u32 = 0o600;
+
 /// A gateway whose parts are open and whose sockets are bound.
 #[derive(Debug)]
 pub struct Server {
@@ -84,7 +87,7 @@ pub struct Server {
     decisions: Arc<DecisionLog>,
     directory: Directory,
     /// The addresses for portal traffic.
-    pub gateway: Vec<SocketAddr>,
+    pub gateway: Vec<ListenAddress>,
     /// The addresses where requests are redirected to https.
     pub redirect: Vec<SocketAddr>,
     /// The address of the admin API.
@@ -93,6 +96,8 @@ pub struct Server {
     pub grpc: Option<SocketAddr>,
     /// The admin socket.
     pub socket: PathBuf,
+    /// The Unix sockets for portal traffic that are removed in the end.
+    created: Vec<PathBuf>,
 }
 
 impl Server {
@@ -156,7 +161,7 @@ impl Server {
         let traffic = Arc::clone(responder.traffic());
         let forward_auth = ForwardAuth::new(settings, responder).map(Arc::new);
         let source = PolicySource::new(settings, directory.clone());
-        let addresses = sockets.gateway_addresses();
+        let (addresses, created) = (sockets.gateway_addresses(), sockets.created());
         let grpc_address = sockets.grpc.as_ref().and_then(|socket| socket.local_addr().ok());
         let redirect_addresses = sockets.redirect_addresses();
         let admin_address = sockets.admin.local_addr().unwrap_or(settings.admin.listen);
@@ -239,6 +244,7 @@ impl Server {
             admin: admin_address,
             grpc: grpc_address,
             socket: settings.admin.socket.clone(),
+            created,
         })
     }
 
@@ -261,14 +267,18 @@ impl Server {
     /// # Errors
     /// When a long-running task has ended, which stops the gateway too.
     pub fn run(self) -> Result<(), TaskEnded> {
-        let Self { network, background, runtime, decisions, directory, socket, .. } = self;
+        let Self { network, background, runtime, decisions, directory, .. } = self;
+        let created = self.created.into_iter().chain([self.socket]);
         let tasks = network.tasks.clone();
         let deadline = network.run();
         decisions.finish(deadline.duration_since(Instant::now()).max(LAST_RECORDS));
         drop(directory);
         background.finish(runtime, deadline);
-        if let Err(error) = std::fs::remove_file(&socket) {
-            tracing::debug!(%error, "could not remove the admin socket");
+        for socket in created {
+            if let Err(error) = std::fs::remove_file(&socket) {
+                let socket = socket.display();
+                tracing::debug!(%error, %socket, "could not remove a socket");
+            }
         }
         tasks.outcome()
     }
@@ -324,13 +334,14 @@ struct Balancers {
 impl Balancers {
     fn new(settings: &Settings) -> Self {
         let Settings { server, admin, forward_auth, .. } = settings;
-        let named = |networks: &Vec<_>, setting| {
-            ProxyProtocol::new(networks.clone(), setting, server.limits.header_timeout)
+        let named = |peers: PeerSet, setting| {
+            ProxyProtocol::new(peers, setting, server.limits.header_timeout)
         };
+        let grpc = forward_auth.grpc_proxy_protocol.clone().into();
         Self {
-            gateway: named(&server.proxy_protocol, "server.proxy_protocol"),
-            admin: named(&admin.proxy_protocol, "admin.proxy_protocol"),
-            grpc: named(&forward_auth.grpc_proxy_protocol, "forward_auth.grpc_proxy_protocol"),
+            gateway: named(server.proxy_protocol.clone(), "server.proxy_protocol"),
+            admin: named(admin.proxy_protocol.clone().into(), "admin.proxy_protocol"),
+            grpc: named(grpc, "forward_auth.grpc_proxy_protocol"),
         }
     }
 }
@@ -346,7 +357,8 @@ fn admin_listener(
     let previews = Arc::new(PagePreviews::load(&settings.branding)?);
     let with_ui = admin::with_ui(api.clone(), &settings.branding, previews, key)
         .map_err(AppearanceProblem::Texts)?;
-    let unix = bind_admin_socket(&settings.admin.socket, settings.server.backlog)?;
+    let unix =
+        bind_unix(&settings.admin.socket, ("admin.socket", ADMIN_MODE), settings.server.backlog)?;
     Ok(AdminListener {
         tcp: (tcp, with_ui),
         tls,

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use self::staff::{Staff, staff};
 use crate::app::{Server, Sockets};
 use crate::clock;
-use crate::config::{BACKLOG, Settings};
+use crate::config::{BACKLOG, ListenAddress, Settings};
 use crate::credential::secret::Secret;
 use crate::directory::accounts::end_users::NewEndUser;
 use crate::directory::accounts::organizations::{NewOrganization, OrganizationFilter};
@@ -254,7 +254,12 @@ fn bind(port: u16, admin_port: u16) -> Result<Sockets, BindError> {
     loop {
         tries -= 1;
         let passed = PassedSockets::default();
-        let mut sockets = Sockets::bind(passed, (&[four], PORT), (admin, ADMIN_PORT), BACKLOG)?;
+        let mut sockets = Sockets::bind(
+            passed,
+            (&[ListenAddress::Tcp(four)], PORT),
+            (admin, ADMIN_PORT),
+            BACKLOG,
+        )?;
         let six = SocketAddr::from((Ipv6Addr::LOCALHOST, sockets.gateway_port()));
         match sockets.add(six, PORT) {
             Ok(()) => return Ok(sockets),

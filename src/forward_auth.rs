@@ -26,7 +26,6 @@ mod original;
 mod permission;
 mod refusal;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -44,6 +43,7 @@ use crate::authz::decision_record::Entry;
 use crate::authz::{AccessRequest, Action, Refusal};
 use crate::config::{Limits, Settings};
 use crate::proxy::{Cause, ContractError, Received, Responder, head_size, question};
+use crate::web::peer::Peer;
 use portcullis_grpc_api::Struct;
 use portcullis_grpc_api::ext_authz::{CheckRequest, CheckResponse};
 
@@ -76,8 +76,7 @@ impl ForwardAuth {
 
     /// Whether the proxy at `peer` may connect where only proxies ask. One that may not is logged.
     #[must_use]
-    pub fn admits(&self, peer: IpAddr, now: Timestamp) -> bool {
-        let peer = peer.to_canonical();
+    pub fn admits(&self, peer: Peer, now: Timestamp) -> bool {
         let is_trusted = self.responder.authz().proxies().trust(peer);
         if !is_trusted {
             let mistake = ContractError::UntrustedProxy.into();
@@ -91,7 +90,7 @@ impl ForwardAuth {
         self: Arc<Self>,
         contract: Contract,
         request: Request<B>,
-        peer: IpAddr,
+        peer: Peer,
         now: Timestamp,
     ) -> Response<Body> {
         let request = request.map(|_| Unbodied::new());
@@ -100,7 +99,7 @@ impl ForwardAuth {
     }
 
     /// Answers what the proxy at `peer` asks over gRPC.
-    pub async fn check(&self, asked: CheckRequest, peer: IpAddr, now: Timestamp) -> CheckResponse {
+    pub async fn check(&self, asked: CheckRequest, peer: Peer, now: Timestamp) -> CheckResponse {
         let question = message::read(asked);
         message::answer(self.decide(Contract::EnvoyGrpc, question, peer, now).await).await
     }
@@ -109,10 +108,9 @@ impl ForwardAuth {
         &self,
         contract: Contract,
         (mut request, stated): (Request<Unbodied>, Result<Asked, Mistake>),
-        peer: IpAddr,
+        peer: Peer,
         now: Timestamp,
     ) -> Answer {
-        let peer = peer.to_canonical();
         let authz = self.responder.authz();
         let proxies = authz.proxies();
         let client = proxies.client(request.headers(), peer);
@@ -138,7 +136,7 @@ impl ForwardAuth {
             None => question::read(&request, proxies, (peer, client)),
         };
         let asked = read.and_then(|mut question| {
-            question.client = client_is_known.then_some(client);
+            question.client = question.client.filter(|_| client_is_known);
             authz.read(&question)
         });
         let asked = match asked {
@@ -184,7 +182,7 @@ impl ForwardAuth {
         (contract, received): (Contract, &Received),
         request: &Request<Unbodied>,
         mistake: &Mistake,
-        peer: IpAddr,
+        peer: Peer,
     ) -> Answer {
         self.mistakes.log(contract, mistake, (peer, received.now()));
         let cause = Cause::Contract(mistake.error());

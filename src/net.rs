@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `socket` | binds the listening sockets |
 //! | `gateway_listener`, `admin_listener` | the sockets of each plane |
+//! | `client_socket` | the sockets of portal traffic: TCP and Unix |
 //! | `acceptor` | accepts connections for the gateway |
 //! | `redirect_listener` | redirects to https |
 //! | `read_ahead` | reads what shows how to go on |
@@ -32,6 +33,7 @@ mod acceptor;
 mod admin_listener;
 mod certificate_files;
 mod certificate_resolver;
+mod client_socket;
 mod connection_state;
 mod connection_tracker;
 mod drive;
@@ -61,6 +63,7 @@ mod workers;
 
 pub use self::admin_listener::AdminListener;
 pub use self::certificate_files::TlsError;
+pub use self::client_socket::ListeningSocket;
 pub use self::connection_tracker::ConnectionTracker;
 pub use self::gateway_listener::GatewayListener;
 pub use self::grpc::{GrpcServer, Readiness};
@@ -71,5 +74,5 @@ pub(crate) use self::proxy_header::check as check_proxy_header;
 pub use self::proxy_protocol::ProxyProtocol;
 pub use self::redirect_listener::RedirectListener;
 pub use self::server_runtime::ServerRuntime;
-pub use self::socket::{BindError, bind_admin_socket, bind_tcp};
+pub use self::socket::{BindError, bind_tcp, bind_unix};
 pub use self::tls::ServerTls;

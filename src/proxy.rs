@@ -58,7 +58,6 @@ pub mod upstream;
 mod upstream_error;
 mod watch;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderValue};
@@ -89,6 +88,7 @@ use crate::authz::{AccessRequest, Action, Refusal, Verdict};
 use crate::clock;
 use crate::web::Visitor;
 use crate::web::paths;
+use crate::web::peer::Peer;
 use portcullis_policy::{BadRequest, Subject};
 
 impl Gateway {
@@ -295,7 +295,7 @@ impl Gateway {
     pub fn record_unread(
         &self,
         start: &[u8],
-        (peer, fields): (IpAddr, Option<&HeaderMap>),
+        (peer, fields): (Peer, Option<&HeaderMap>),
         reason: &'static str,
         now: Timestamp,
     ) {
@@ -304,7 +304,8 @@ impl Gateway {
         let method = method.filter(|method| method.bytes().all(|byte| byte.is_ascii_uppercase()));
         let target = words.next().map(recordable::target);
         let id = self.responder.next_id();
-        let client = fields.map_or(peer, |fields| self.authz.proxies().client(fields, peer));
+        let of = |fields| self.authz.proxies().client(fields, peer);
+        let client = fields.map_or_else(|| peer.address(), of);
         let entry = Entry::new(now, (&id, client), method.unwrap_or_default(), 0);
         let entry = Entry { target, decision: "bad-request", reason, ..entry };
         self.responder.traffic.refused(entry.decision, entry.reason);

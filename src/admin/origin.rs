@@ -33,10 +33,10 @@ pub(super) async fn during(
     next: Next,
 ) -> Response {
     let peer = request.extensions().get::<Peer>().copied();
-    let (Access::Token, Some(Peer(peer))) = (origins.access, peer) else {
+    let (Access::Token, Some(peer)) = (origins.access, peer) else {
         return next.run(request).await;
     };
     let client = origins.authz.proxies().client(request.headers(), peer);
-    request.extensions_mut().insert(Peer(client));
+    request.extensions_mut().insert(Peer::from(client));
     events::during(Origin { client, request: None }, next.run(request)).await
 }

@@ -160,13 +160,13 @@ pub(super) async fn replace_recovery_codes(
 pub(super) async fn set_up_at_sign_in(
     Unauthenticated(admin): Unauthenticated,
     headers: HeaderMap,
-    Extension(Peer(address)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     Body(SetUp { proposal, code }): Body<SetUp>,
 ) -> ApiResult<Opened<SetUpDone>> {
     admin.site.refuse_other_sites(&headers)?;
     admin.site.check_host(&headers)?;
     let (account, now) = (admin.own_account(), clock::now());
-    Err(match account.set_up_at_sign_in((&proposal, &code), address, now).await? {
+    Err(match account.set_up_at_sign_in((&proposal, &code), peer.address(), now).await? {
         AdminSetUp::Done { token, administrator, codes } => {
             return opened(
                 &SetUpDone { administrator, codes },

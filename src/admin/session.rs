@@ -43,12 +43,17 @@ pub(super) struct Current<'a> {
 pub(super) async fn start(
     Unauthenticated(admin): Unauthenticated,
     headers: HeaderMap,
-    Extension(Peer(address)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     Body(Credentials { login, password, code }): Body<Credentials>,
 ) -> ApiResult<Opened<AdministratorView>> {
     admin.site.refuse_other_sites(&headers)?;
     admin.site.check_host(&headers)?;
-    let request = AdminSignInRequest { login: &login, password, code: code.as_deref(), address };
+    let request = AdminSignInRequest {
+        login: &login,
+        password,
+        code: code.as_deref(),
+        address: peer.address(),
+    };
     let administrators = admin.directory.administrators();
     Err(match administrators.sign_in(request, admin.rules, clock::now()).await? {
         AdminSignIn::Accepted { token, administrator } => {

@@ -1,15 +1,21 @@
-//! The TCP sockets, bound before anything else is opened, unless the service manager passes them.
+//! The sockets for clients, bound before anything else is opened, unless the service manager passes
+//! them.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 
-use crate::net::{BindError, bind_tcp};
+use crate::config::ListenAddress;
+use crate::net::{BindError, ListeningSocket, bind_tcp, bind_unix};
 use crate::service_manager::{PassedSockets, SocketName};
+
+/// The permissions of a Unix socket for portal traffic: its group, which the proxy is in, may connect.
+const GATEWAY_MODE: u32 = 0o660;
 
 /// Sockets that are bound. Connections wait until the gateway runs.
 #[derive(Debug)]
 pub struct Sockets {
     binding: Binding,
-    pub(super) gateway: Vec<TcpListener>,
+    pub(super) gateway: Vec<ListeningSocket>,
     pub(super) admin: TcpListener,
     pub(super) grpc: Option<TcpListener>,
     pub(super) redirect: Vec<TcpListener>,
@@ -20,8 +26,10 @@ pub struct Sockets {
 struct Binding {
     passed: PassedSockets,
     backlog: u16,
-    /// Every address with its setting, as they are written there.
+    /// Every TCP address with its setting, as they are written there.
     bound: Vec<(SocketAddr, &'static str)>,
+    /// The Unix sockets that were created.
+    created: Vec<PathBuf>,
 }
 
 /// Whether a socket on one address may accept the connections of the other. Linux accepts IPv4
@@ -42,12 +50,12 @@ impl Sockets {
     /// The first address that cannot be bound.
     pub fn bind(
         passed: PassedSockets,
-        (gateway, setting): (&[SocketAddr], &'static str),
+        (gateway, setting): (&[ListenAddress], &'static str),
         (admin, admin_setting): (SocketAddr, &'static str),
         backlog: u16,
     ) -> Result<Self, BindError> {
-        let mut binding = Binding { passed, backlog, bound: Vec::new() };
-        let gateway = binding.listen(SocketName::Gateway, gateway, setting)?;
+        let mut binding = Binding { passed, backlog, bound: Vec::new(), created: Vec::new() };
+        let gateway = binding.gateway(gateway, setting)?;
         let admin = match binding.passed.take_named(SocketName::Admin).pop() {
             Some(passed) => passed,
             None => binding.bind(admin, admin_setting)?,
@@ -86,30 +94,55 @@ impl Sockets {
     /// # Errors
     /// When it cannot be bound.
     pub fn add(&mut self, address: SocketAddr, setting: &'static str) -> Result<(), BindError> {
-        self.gateway.push(bind_tcp(address, setting, self.binding.backlog)?);
+        let socket = bind_tcp(address, setting, self.binding.backlog)?;
+        self.gateway.push(ListeningSocket::Tcp(socket));
         Ok(())
     }
 
-    /// The port of the first address for portal traffic: the real one where 0 was asked for.
+    /// The port of the first TCP address for portal traffic: the real one where 0 was asked for.
     #[must_use]
     pub fn gateway_port(&self) -> u16 {
-        self.gateway_addresses().first().map_or(0, SocketAddr::port)
+        self.gateway_addresses().iter().find_map(ListenAddress::tcp).map_or(0, |tcp| tcp.port())
     }
 
-    pub(super) fn gateway_addresses(&self) -> Vec<SocketAddr> {
-        addresses(&self.gateway)
+    pub(super) fn gateway_addresses(&self) -> Vec<ListenAddress> {
+        self.gateway.iter().filter_map(ListeningSocket::address).collect()
     }
 
     pub(super) fn redirect_addresses(&self) -> Vec<SocketAddr> {
-        addresses(&self.redirect)
+        self.redirect.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+    }
+
+    /// The paths of the Unix sockets that were created here, which must be removed in the end.
+    pub(super) fn created(&self) -> Vec<PathBuf> {
+        self.binding.created.clone()
     }
 }
 
-fn addresses(sockets: &[TcpListener]) -> Vec<SocketAddr> {
-    sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
-}
-
 impl Binding {
+    /// The sockets for portal traffic that were passed, or new ones on the addresses of the setting.
+    fn gateway(
+        &mut self,
+        addresses: &[ListenAddress],
+        setting: &'static str,
+    ) -> Result<Vec<ListeningSocket>, BindError> {
+        let passed = self.passed.take_named(SocketName::Gateway).into_iter();
+        let mut sockets: Vec<_> = passed.map(ListeningSocket::Tcp).collect();
+        sockets.extend(self.passed.take_unix().into_iter().map(ListeningSocket::Unix));
+        if !sockets.is_empty() {
+            return Ok(sockets);
+        }
+        let bind = |address: &ListenAddress| match address {
+            ListenAddress::Tcp(address) => self.bind(*address, setting).map(ListeningSocket::Tcp),
+            ListenAddress::Unix(path) => {
+                let socket = bind_unix(path, (setting, GATEWAY_MODE), self.backlog)?;
+                self.created.push(path.clone());
+                Ok(ListeningSocket::Unix(socket))
+            }
+        };
+        addresses.iter().map(bind).collect()
+    }
+
     /// The sockets with this name that were passed, or new ones on the addresses of the setting.
     fn listen(
         &mut self,

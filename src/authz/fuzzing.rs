@@ -12,6 +12,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use super::authorization;
 use super::trusted_proxies::{TrustedProxies, X_FORWARDED_FOR};
 use crate::config::Settings;
+use crate::web::peer::Peer;
 
 /// The value of an `Authorization` header: [`authorization::check`].
 pub fn authorization(data: &[u8]) {
@@ -30,20 +31,22 @@ pub fn forwarded_headers(data: &[u8]) {
     static PROXIES: LazyLock<[TrustedProxies; 2]> =
         LazyLock::new(|| ["x-forwarded", "forwarded"].map(proxies));
     let [by_x_forwarded, by_forwarded] = &*PROXIES;
+    let proxy = Peer::from(PROXY.parse::<IpAddr>().unwrap());
     let headers = fields(data);
     for proxies in [by_x_forwarded, by_forwarded] {
-        let stranger = IpAddr::from([192, 0, 2, 1]);
-        assert_eq!(proxies.client(&headers, stranger), stranger);
-        assert!(matches!(proxies.host(&headers, stranger), Ok(None)));
-        assert_eq!(proxies.https(&headers, stranger), None);
-        assert_eq!(proxies.chain(&headers, stranger), None);
+        for stranger in [Peer::Address([192, 0, 2, 1].into()), Peer::Unix] {
+            assert_eq!(proxies.client(&headers, stranger), stranger.address());
+            assert!(matches!(proxies.host(&headers, stranger), Ok(None)));
+            assert_eq!(proxies.https(&headers, stranger), None);
+            assert_eq!(proxies.chain(&headers, stranger), None);
+        }
         // From a trusted proxy, any fields are read without a panic.
-        let _ = proxies.client(&headers, PROXY.parse().unwrap());
-        let _ = proxies.host(&headers, PROXY.parse().unwrap());
-        let _ = proxies.https(&headers, PROXY.parse().unwrap());
+        let _ = proxies.client(&headers, proxy);
+        let _ = proxies.host(&headers, proxy);
+        let _ = proxies.https(&headers, proxy);
     }
 
-    let (proxy, client) = (PROXY.parse().unwrap(), CLIENT.parse::<IpAddr>().unwrap());
+    let client = CLIENT.parse::<IpAddr>().unwrap();
     for same_line in [true, false] {
         let headers = appended(&headers, &X_FORWARDED_FOR, CLIENT, same_line);
         assert_eq!(by_x_forwarded.client(&headers, proxy), client);

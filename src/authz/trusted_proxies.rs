@@ -9,11 +9,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use self::forwarded::Element;
-use crate::config::{ForwardedHeader, Server};
+use crate::config::{ForwardedHeader, PeerSet, Server};
+use crate::web::peer::Peer;
 use portcullis_policy::BadRequest;
 
 /// `X-Forwarded-For`
@@ -26,10 +26,10 @@ pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-ho
 /// Bytes of an unreadable address that are logged.
 const LOGGED: usize = 64;
 
-/// Networks of proxies whose forwarded fields are trusted.
+/// Proxies whose forwarded fields are trusted.
 #[derive(Debug)]
 pub struct TrustedProxies {
-    networks: Vec<IpNet>,
+    peers: PeerSet,
     header: ForwardedHeader,
     /// Whether an unreadable address has been logged.
     logged: AtomicBool,
@@ -40,33 +40,36 @@ impl TrustedProxies {
     #[must_use]
     pub fn new(server: &Server) -> Self {
         Self {
-            networks: server.trusted_proxies.clone(),
+            peers: server.trusted_proxies.clone(),
             header: server.forwarded_header,
             logged: AtomicBool::new(false),
         }
     }
 
-    /// Whether an address is that of a trusted proxy.
+    /// Whether a peer is a trusted proxy.
     #[must_use]
-    pub fn trust(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|network| network.contains(&address))
+    pub fn trust(&self, peer: Peer) -> bool {
+        peer.is_in(&self.peers)
     }
 
     /// The client's address: the peer's, unless a trusted proxy names another; then the last one of
     /// the chain that is not a trusted proxy itself. For one that cannot be read, an address is
     /// derived from its bytes, so that limits on it apply neither to the proxy nor to its other
-    /// clients.
+    /// clients. Over a Unix socket, [`UNKNOWN_ADDRESS`] if none is named.
+    ///
+    /// [`UNKNOWN_ADDRESS`]: crate::web::peer::UNKNOWN_ADDRESS
     #[must_use]
-    pub fn client(&self, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
+    pub fn client(&self, headers: &HeaderMap, peer: Peer) -> IpAddr {
+        let address = peer.address();
         if !self.trust(peer) {
-            return peer;
+            return address;
         }
         match self.header {
             ForwardedHeader::XForwarded => {
                 let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
                 self.first_untrusted(
                     lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')),
-                    peer,
+                    address,
                 )
             }
             ForwardedHeader::Forwarded => {
@@ -74,21 +77,22 @@ impl TrustedProxies {
                 // What precedes an element without the address of a client is not trusted.
                 let nodes = elements.iter().rev().map(|element| element.node());
                 let known = nodes.map_while(|node| node.filter(|node| !node.is_empty()));
-                self.first_untrusted(known, peer)
+                self.first_untrusted(known, address)
             }
         }
     }
 
     /// The first hop that is not a trusted proxy, from the nearest to the farthest.
-    fn first_untrusted<'a>(&self, hops: impl Iterator<Item = &'a [u8]>, peer: IpAddr) -> IpAddr {
-        let mut client = peer;
+    /// `proxy` is the address of the proxy that reports them.
+    fn first_untrusted<'a>(&self, hops: impl Iterator<Item = &'a [u8]>, proxy: IpAddr) -> IpAddr {
+        let mut client = proxy;
         for hop in hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()) {
             let Some(address) = address(hop) else {
                 self.log_unreadable(hop);
                 return stand_in(hop);
             };
             client = address;
-            if !self.trust(address) {
+            if !self.peers.contains(&address) {
                 break;
             }
         }
@@ -113,7 +117,7 @@ impl TrustedProxies {
     pub fn host<'a>(
         &self,
         headers: &'a HeaderMap,
-        peer: IpAddr,
+        peer: Peer,
     ) -> Result<Option<&'a [u8]>, BadRequest> {
         if !self.trust(peer) {
             return Ok(None);
@@ -132,7 +136,7 @@ impl TrustedProxies {
     /// Whether the client used TLS, if a trusted proxy reports it. Of a list, the first counts. A
     /// WebSocket's scheme counts as that of its handshake.
     #[must_use]
-    pub fn https(&self, headers: &HeaderMap, peer: IpAddr) -> Option<bool> {
+    pub fn https(&self, headers: &HeaderMap, peer: Peer) -> Option<bool> {
         if !self.trust(peer) {
             return None;
         }
@@ -149,7 +153,7 @@ impl TrustedProxies {
 
     /// The addresses before the peer's, as a list for `X-Forwarded-For`.
     #[must_use]
-    pub fn chain(&self, headers: &HeaderMap, peer: IpAddr) -> Option<Vec<u8>> {
+    pub fn chain(&self, headers: &HeaderMap, peer: Peer) -> Option<Vec<u8>> {
         if !self.trust(peer) {
             return None;
         }
@@ -168,7 +172,8 @@ impl TrustedProxies {
     fn outermost<'a>(&self, headers: &'a HeaderMap) -> Option<Element<'a>> {
         let mut outermost = None;
         for element in elements(headers).into_iter().rev() {
-            let trusted = element.node().and_then(address).is_some_and(|node| self.trust(node));
+            let trusted =
+                element.node().and_then(address).is_some_and(|node| self.peers.contains(&node));
             outermost = Some(element);
             if !trusted {
                 break;

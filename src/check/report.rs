@@ -150,6 +150,7 @@ impl Report {
         let client = settings.as_ref().and_then(|settings| settings.upstream.tls.client.as_ref());
         let warnings = warnings::warnings(&Checked {
             settings: settings.as_ref(),
+            listens: &[],
             certificates: &references.certificates.iter().chain(client).collect::<Vec<_>>(),
             policy: policy.as_ref().map(|(policy, folder)| (policy, *folder)),
             ignored_variables: &references.ignored_variables,

@@ -7,8 +7,8 @@ use portcullis_store::sled::SledStore;
 use super::warning::Warning;
 use crate::app::former_key_file;
 use crate::config::{
-    DEFAULT_NAME, DEFAULT_SENDER, IgnoredVariable, MailTransport, PublicUrl, Server, Settings,
-    UpstreamServer, WarningName,
+    DEFAULT_NAME, DEFAULT_SENDER, IgnoredVariable, ListenAddress, MailTransport, PublicUrl, Server,
+    Settings, Transport, UpstreamServer, WarningName,
 };
 
 /// Variables that look like settings.
@@ -24,8 +24,9 @@ pub fn ignored_variables(ignored: &[IgnoredVariable]) -> Vec<Warning> {
     ignored.iter().map(warning).collect()
 }
 
-/// Single settings, and those that do not go together.
-pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
+/// Single settings, and those that do not go together. `listens`: where the gateway listens for
+/// portal traffic, if it runs.
+pub(super) fn warnings(settings: &Settings, listens: &[ListenAddress]) -> Vec<Warning> {
     let Settings { server, admin, branding, mail, .. } = settings;
     let mut warnings = Vec::new();
     let mut warn = |name, detail: String| warnings.push(Warning::new(name, detail));
@@ -36,6 +37,20 @@ pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
                       seem to come from one address, and share its limits and lockouts. Set \
                       `server.trusted_proxies` to the addresses of the proxy, or `server.tls`";
         warn(WarningName::HttpsWithoutTls, detail.to_owned());
+    }
+    let listens = if listens.is_empty() { &*server.listen } else { listens };
+    let unix = listens.iter().find(|address| address.unix().is_some());
+    if let Some(address) = unix
+        && !server.trusted_proxies.has_unix()
+        && !server.proxy_protocol.has_unix()
+    {
+        let detail = format!(
+            "server.listen: nothing names the clients of `{address}`, so all of them share one \
+             unknown address, its limits and its lockouts. Add `unix:` to \
+             `server.trusted_proxies` if the proxy sends `X-Forwarded-For`, or to \
+             `server.proxy_protocol` if it sends the PROXY protocol"
+        );
+        warn(WarningName::UnixWithoutClient, detail);
     }
     if !url.is_https() && server.tls.is_some() {
         let detail = format!(
@@ -121,6 +136,14 @@ pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
 
 /// The setting that has this address, if the gateway itself accepts connections there.
 fn own_address(server: &UpstreamServer, settings: &Settings) -> Option<&'static str> {
+    if let Transport::Unix(path) = &server.transport {
+        let is_same = |address: &ListenAddress| address.unix() == Some(path.as_path());
+        let is_gateway = settings.server.listen.iter().any(is_same);
+        let is_admin = settings.admin.socket == *path;
+        return is_gateway
+            .then_some("server.listen")
+            .or_else(|| is_admin.then_some("admin.socket"));
+    }
     let (host, port) = server.address.rsplit_once(':')?;
     let port: u16 = port.parse().ok()?;
     let ip = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
@@ -137,7 +160,7 @@ fn own_address(server: &UpstreamServer, settings: &Settings) -> Option<&'static 
                 || is_loopback && own.is_unspecified()
                 || ip.is_none() && own.is_loopback())
     };
-    if settings.server.listen.iter().any(is_same) {
+    if settings.server.listen.iter().filter_map(ListenAddress::tcp).any(|tcp| is_same(&tcp)) {
         return Some("server.listen");
     }
     if settings.server.redirect_listen.iter().any(is_same) {
@@ -149,10 +172,11 @@ fn own_address(server: &UpstreamServer, settings: &Settings) -> Option<&'static 
     is_same(&settings.admin.listen).then_some("admin.listen")
 }
 
-/// Whether others than the user of this machine can be meant: browsers use https, or an address
+/// Whether others than the user of this machine can be meant: browsers use https, or a TCP address
 /// that is not a loopback address accepts connections.
 fn is_public(server: &Server) -> bool {
-    server.public_url.is_https() || !server.listen.iter().all(|address| is_local(address.ip()))
+    let mut addresses = server.listen.iter().filter_map(ListenAddress::tcp);
+    server.public_url.is_https() || addresses.any(|address| !is_local(address.ip()))
 }
 
 fn is_local(address: IpAddr) -> bool {

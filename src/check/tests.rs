@@ -8,7 +8,7 @@ use portcullis_policy::{Policy, PolicyFiles, Portal, Readings};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{Loaded, Tls, WarningName};
+use crate::config::{ListenAddress, Loaded, Tls, WarningName};
 
 /// Settings of which nothing is to be warned.
 const GOOD: [(&str, &str); 7] = [
@@ -55,6 +55,7 @@ fn found(changed: &[(&str, &str)], policy: Option<&Policy>) -> Vec<String> {
     let settings = loaded.settings.unwrap();
     shown(&warnings(&Checked {
         settings: Some(&settings),
+        listens: &[],
         certificates: &loaded.references.certificates.iter().collect::<Vec<_>>(),
         policy: policy.map(|policy| (policy, Path::new("policies"))),
         ignored_variables: &[],
@@ -94,6 +95,45 @@ fn settings_that_are_hardly_meant_are_named() {
         (&[local, ("server.listen", "[\"[::1]:80\", \"127.0.0.2:80\"]"), directory], &[]),
     ] {
         assert_eq!(found(changed, None), expected, "{changed:?}");
+    }
+}
+
+#[test]
+fn unix_sockets_whose_clients_nothing_names_are_named() {
+    let unix = ("server.listen", "[\"127.0.0.1:80\", \"unix:/run/gateway.sock\"]");
+    let expected = "unix-without-client: server.listen: nothing names the clients of \
+        `unix:/run/gateway.sock`, so all of them share one unknown address, its limits and its \
+        lockouts. Add `unix:` to `server.trusted_proxies` if the proxy sends `X-Forwarded-For`, or \
+        to `server.proxy_protocol` if it sends the PROXY protocol";
+    assert_eq!(found(&[unix], None), [expected]);
+    for setting in ["server.trusted_proxies", "server.proxy_protocol"] {
+        assert_eq!(found(&[unix, (setting, "[\"10.0.0.1\", \"unix:\"]")], None), [""; 0]);
+        let networks = (setting, "[\"0.0.0.0/0\", \"::/0\"]");
+        assert_eq!(found(&[unix, networks], None), [expected], "{setting}");
+    }
+    // A socket of the service manager is not in the settings.
+    let settings = loaded(&[]).settings.unwrap();
+    let passed = [ListenAddress::Unix("/run/passed.sock".into())];
+    let warnings = settings::warnings(&settings, &passed);
+    assert!(shown(&warnings)[0].contains("`unix:/run/passed.sock`"), "{warnings:?}");
+    assert_eq!(shown(&settings::warnings(&settings, &[])), [""; 0]);
+}
+
+#[test]
+fn a_portal_that_is_the_gateways_own_socket_is_named() {
+    let unix = ("server.listen", "[\"unix:/run/gateway.sock\"]");
+    let trusted = ("server.trusted_proxies", "[\"unix:\"]");
+    let admin = ("admin.socket", "\"/run/admin.sock\"");
+    for (path, key) in [
+        ("/run/gateway.sock", Some("server.listen")),
+        ("/run/admin.sock", Some("admin.socket")),
+        ("/run/portal.sock", None),
+    ] {
+        let servers = format!("[\"unix:{path}\"]");
+        let found = found(&[unix, trusted, admin, ("upstream.servers", &servers)], None);
+        assert_eq!(found.len(), usize::from(key.is_some()), "{path}: {found:?}");
+        let named = key.is_none_or(|key| found[0].contains(&format!("(`{key}`)")));
+        assert!(named, "{path}: {found:?}");
     }
 }
 
@@ -316,6 +356,7 @@ fn certificate_that_the_portal_refuses_is_named() {
         let settings = loaded(&[servers, ("upstream.tls", &files)]).settings.unwrap();
         let found = shown(&warnings(&Checked {
             settings: Some(&settings),
+            listens: &[],
             certificates: &settings.certificates().collect::<Vec<_>>(),
             policy: None,
             ignored_variables: &[],
@@ -379,6 +420,7 @@ fn allowed_warnings_have_their_reason() {
     let policy = policy("");
     let checked = |expectations| Checked {
         settings: Some(&settings),
+        listens: &[],
         certificates: &[],
         policy: Some((&policy, Path::new("policies"))),
         ignored_variables: &[],

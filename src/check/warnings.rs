@@ -8,13 +8,16 @@ use portcullis_policy::{Policy, PolicyProblems};
 use super::settings::ignored_variables;
 use super::warning::{Warning, allow};
 use super::{certificate, policy, portal, settings};
-use crate::config::{IgnoredVariable, Settings, Tls, WarningName};
+use crate::config::{IgnoredVariable, ListenAddress, Settings, Tls, WarningName};
 
 /// What is checked. Parts with errors are missing; warnings of the others are still reported.
 #[derive(Debug)]
 pub struct Checked<'a> {
     /// The settings.
     pub settings: Option<&'a Settings>,
+    /// Where the gateway listens for portal traffic, if it runs: sockets of the service manager are
+    /// not in the settings.
+    pub listens: &'a [ListenAddress],
     /// `server.tls`, `server.certificates`, `admin.tls` and `upstream.tls`
     pub certificates: &'a [&'a Tls],
     /// The policy, and its folder.
@@ -43,7 +46,7 @@ pub enum Expectations<'a> {
 pub fn warnings(checked: &Checked<'_>) -> Vec<Warning> {
     let mut warnings = ignored_variables(checked.ignored_variables);
     if let Some(settings) = checked.settings {
-        warnings.extend(settings::warnings(settings));
+        warnings.extend(settings::warnings(settings, checked.listens));
     }
     warnings.extend(certificate::warnings(checked.certificates, checked.settings, checked.now));
     if let Some((policy, folder)) = checked.policy {

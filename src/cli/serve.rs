@@ -45,6 +45,7 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     let expectations = snapshot.check_expectations();
     check::log(&check::warnings(&Checked {
         settings: Some(&settings),
+        listens: &server.gateway,
         certificates: &settings.certificates().collect::<Vec<_>>(),
         policy: Some((snapshot.policy(), &settings.policy.directory)),
         ignored_variables: &references.ignored_variables,
@@ -56,8 +57,9 @@ pub fn run(file: Option<&Path>) -> anyhow::Result<()> {
     if !server.redirect.is_empty() {
         tracing::info!(redirect = ?server.redirect, "redirecting to https");
     }
+    let gateway: Vec<_> = server.gateway.iter().map(ToString::to_string).collect();
     tracing::info!(
-        gateway = ?server.gateway,
+        gateway = %format_args!("[{}]", gateway.join(", ")),
         admin = %server.admin,
         grpc = server.grpc.map(tracing::field::display),
         socket = %server.socket.display(),

@@ -7,6 +7,8 @@ use ipnet::IpNet;
 use portcullis_policy::Host;
 
 use super::limits::Limits;
+use super::listen_address::ListenAddress;
+use super::peer_set::PeerSet;
 use super::public_url::PublicUrl;
 use super::reader::Reader;
 use super::tls::Tls;
@@ -19,8 +21,8 @@ pub const BACKLOG: u16 = 4096;
 /// `[server]`
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// `server.listen`: addresses to accept portal traffic on. Never empty.
-    pub listen: Vec<SocketAddr>,
+    /// `server.listen`: addresses and Unix sockets to accept portal traffic on. Never empty.
+    pub listen: Vec<ListenAddress>,
     /// `server.redirect_listen`: addresses in clear text, where requests are redirected to https.
     pub redirect_listen: Vec<SocketAddr>,
     /// `server.public_url`: the URL by which browsers reach the gateway.
@@ -30,11 +32,11 @@ pub struct Server {
     /// `server.hosts`, the entries such as `*.portal.example.com`: what follows the `*.`. All hosts
     /// with one label before it are served.
     pub hosts_below: Vec<Host>,
-    /// `server.trusted_proxies`: networks whose forwarded headers are trusted.
-    pub trusted_proxies: Vec<IpNet>,
-    /// `server.proxy_protocol`: networks whose connections to the listeners of this section begin
-    /// with a header of the PROXY protocol.
-    pub proxy_protocol: Vec<IpNet>,
+    /// `server.trusted_proxies`: peers whose forwarded headers are trusted.
+    pub trusted_proxies: PeerSet,
+    /// `server.proxy_protocol`: peers whose connections to the listeners of this section begin with a
+    /// header of the PROXY protocol.
+    pub proxy_protocol: PeerSet,
     /// `server.hsts`: which hosts browsers may reach over TLS only from then on.
     pub hsts: Hsts,
     /// `server.forwarded_header`: which forwarded headers are read from them.
@@ -94,8 +96,8 @@ impl Server {
             redirect_listen: redirect_listen(r, public_url.as_ref()),
             hosts,
             hosts_below,
-            trusted_proxies: networks(r, "server.trusted_proxies"),
-            proxy_protocol: networks(r, "server.proxy_protocol"),
+            trusted_proxies: PeerSet::read(r, "server.trusted_proxies"),
+            proxy_protocol: PeerSet::read(r, "server.proxy_protocol"),
             forwarded_header: r.choice(
                 "server.forwarded_header",
                 &forwarded_headers,
@@ -136,17 +138,17 @@ impl Server {
     }
 }
 
-fn listen(r: &mut Reader) -> Vec<SocketAddr> {
+fn listen(r: &mut Reader) -> Vec<ListenAddress> {
     let key = "server.listen";
-    let Some(addresses) = r.list::<Address>(key) else {
-        let default = (Ipv4Addr::LOCALHOST, 8080).into();
-        r.show(key, vec![SocketAddr::to_string(&default)]);
+    let Some(addresses) = r.list::<ListenAddress>(key) else {
+        let default = ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 8080).into());
+        r.show(key, vec![default.to_string()]);
         return vec![default];
     };
     if addresses.is_empty() {
         r.problem(key, "must have at least one address (e.g. `127.0.0.1:8080`)".to_owned());
     }
-    addresses.into_iter().map(|Address(address)| address).collect()
+    addresses
 }
 
 fn redirect_listen(r: &mut Reader, public_url: Option<&PublicUrl>) -> Vec<SocketAddr> {

@@ -32,7 +32,7 @@ fn problems(text: &str) -> Vec<(String, String)> {
 #[test]
 fn two_keys_have_no_default() {
     let settings = parse(LEAST).unwrap();
-    assert_eq!(settings.server.listen, ["127.0.0.1:8080".parse().unwrap()]);
+    assert_eq!(settings.server.listen, [ListenAddress::Tcp("127.0.0.1:8080".parse().unwrap())]);
     assert!(settings.server.public_url.is_https());
     assert!(settings.server.trusted_proxies.is_empty());
     assert!(settings.server.proxy_protocol.is_empty());
@@ -49,6 +49,22 @@ fn two_keys_have_no_default() {
 }
 
 #[test]
+fn unix_sockets_are_listened_on_and_named_as_peers() {
+    let text = format!(
+        "[server]\nlisten = [\"[::1]:8080\", \"unix:/run/gateway.sock\"]\n\
+         trusted_proxies = [\"unix:\"]\nproxy_protocol = [\"10.0.0.0/8\"]{}",
+        LEAST.replace("[server]", "")
+    );
+    let server = parse(&text).unwrap().server;
+    assert_eq!(server.listen[1], ListenAddress::Unix("/run/gateway.sock".into()));
+    let shown: Vec<_> = server.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["[::1]:8080", "unix:/run/gateway.sock"]);
+    assert!(server.trusted_proxies.has_unix() && !server.trusted_proxies.is_empty());
+    assert!(!server.trusted_proxies.contains(&"127.0.0.1".parse().unwrap()));
+    assert!(!server.proxy_protocol.has_unix());
+}
+
+#[test]
 fn an_address_of_a_trusted_proxy_is_one_host() {
     let settings = parse(
         "server.public_url = \"https://portal.example.com\"\n\
@@ -58,7 +74,7 @@ fn an_address_of_a_trusted_proxy_is_one_host() {
     .unwrap();
     let trusts = |address: &str| {
         let address: IpAddr = address.parse().unwrap();
-        settings.server.trusted_proxies.iter().any(|network| network.contains(&address))
+        settings.server.trusted_proxies.contains(&address)
     };
     for address in ["10.0.0.7", "10.1.2.3", "2001:db8::7"] {
         assert!(trusts(address), "{address}");

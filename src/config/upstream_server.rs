@@ -6,9 +6,8 @@ use std::str::FromStr;
 
 use rustls::pki_types::ServerName;
 
-/// The longest path of a Unix socket, in bytes (`sun_path`, without the zero at its end).
-const LONGEST_PATH: usize = 107;
-const UNIX: &str = "unix:";
+use super::unix_path::{self, UNIX};
+
 /// What comes before the weight.
 const WEIGHT: &str = " weight=";
 /// The largest weight. The rotation has an entry for each unit of a weight.
@@ -66,7 +65,8 @@ impl FromStr for UpstreamServer {
             None => (text, 1),
         };
         if let Some(path) = text.strip_prefix(UNIX) {
-            return unix(path, weight);
+            let transport = Transport::Unix(unix_path::parse(path)?);
+            return Ok(Self { address: format!("{UNIX}{path}"), transport, weight });
         }
         let (is_https, rest) = match text.split_once("://") {
             Some(("http", rest)) => (false, rest),
@@ -120,25 +120,10 @@ fn weight_of(text: &str) -> Result<u16, String> {
     })
 }
 
-fn unix(path: &str, weight: u16) -> Result<UpstreamServer, String> {
-    if let Some(path) = path.strip_prefix("//") {
-        return Err(format!("must have one slash after `unix:`; write `unix:{path}`"));
-    }
-    if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
-        return Err(
-            "must have the whole path of a socket (e.g. `unix:/run/portal.sock`)".to_owned()
-        );
-    }
-    if path.len() > LONGEST_PATH {
-        return Err(format!("has a path of more than {LONGEST_PATH} bytes, which no socket has"));
-    }
-    let (address, transport) = (format!("{UNIX}{path}"), Transport::Unix(path.into()));
-    Ok(UpstreamServer { address, transport, weight })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::unix_path::LONGEST_PATH;
 
     fn parsed(text: &str) -> Result<UpstreamServer, String> {
         text.parse()

@@ -9,6 +9,8 @@ use http::HeaderName;
 use ipnet::IpNet;
 use portcullis_policy::Host;
 
+use super::unix_path::UNIX;
+
 /// An IP address with a port.
 pub(super) struct Address(pub(super) SocketAddr);
 
@@ -27,6 +29,10 @@ fn not_an_address(text: &str) -> String {
         return format!(
             "must not have a scheme; write `{rest}` with an IP address (TLS is set by `server.tls`)"
         );
+    }
+    if text.starts_with(UNIX) {
+        return "must be an IP address with a port: only `server.listen` takes Unix sockets"
+            .to_owned();
     }
     if text.parse::<Ipv4Addr>().is_ok() {
         return format!("has no port; write `{text}:8080`");
@@ -105,6 +111,9 @@ fn not_a_network(text: &str) -> String {
         return format!("must not have brackets; write `{address}`");
     }
     let name = text.rsplit_once("://").map_or(text, |(_, rest)| rest);
+    if text.starts_with(UNIX) {
+        return expected.to_owned();
+    }
     let is_name = Host::parse(name).is_ok_and(|host| {
         let is_address = host.name().bytes().all(|b| b.is_ascii_digit() || b == b'.');
         !is_address && !host.name().starts_with('[')

@@ -13,6 +13,8 @@ pub enum WarningName {
     IgnoredVariable,
     /// Browsers use https, and neither does TLS end here nor is a proxy trusted.
     HttpsWithoutTls,
+    /// Nothing names the clients of a Unix socket.
+    UnixWithoutClient,
     /// TLS ends here, and the public URL is http.
     TlsWithHttpUrl,
     /// The admin listener accepts connections of other machines in clear text.
@@ -63,9 +65,10 @@ pub enum WarningName {
 
 impl WarningName {
     /// Every name, in the order in which warnings are reported.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::IgnoredVariable,
         Self::HttpsWithoutTls,
+        Self::UnixWithoutClient,
         Self::TlsWithHttpUrl,
         Self::AdminWithoutTls,
         Self::CertificateExpired,
@@ -97,6 +100,7 @@ impl WarningName {
         match self {
             Self::IgnoredVariable => "ignored-variable",
             Self::HttpsWithoutTls => "https-without-tls",
+            Self::UnixWithoutClient => "unix-without-client",
             Self::TlsWithHttpUrl => "tls-with-http-url",
             Self::AdminWithoutTls => "admin-without-tls",
             Self::CertificateExpired => "certificate-expired",

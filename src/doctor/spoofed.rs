@@ -9,6 +9,7 @@ use super::deployment::Deployment;
 use super::finding::Finding;
 use super::paths::unused_path;
 use crate::authz::trusted_proxies::TrustedProxies;
+use crate::config::ListenAddress;
 use crate::web::paths;
 
 /// An address that no client has (RFC 5737).
@@ -223,7 +224,8 @@ fn client_address(seen: &Seen<'_>) -> Option<Finding> {
         );
     }
     let trusted = TrustedProxies::new(&settings.server);
-    if trusted.trust(plain) && !(plain.is_loopback() && is_loopback(seen.endpoint.address())) {
+    if trusted.trust(plain.into()) && !(plain.is_loopback() && is_loopback(seen.endpoint.address()))
+    {
         return Some(
             Finding::warning(
                 "client-address",
@@ -290,7 +292,7 @@ pub(super) fn is_direct(deployment: &Deployment<'_>, endpoint: &Endpoint) -> boo
     let Some(settings) = deployment.settings() else { return false };
     let addresses = endpoint.address().to_socket_addrs().into_iter().flatten();
     addresses.into_iter().any(|address| {
-        settings.server.listen.iter().any(|listen| {
+        settings.server.listen.iter().filter_map(ListenAddress::tcp).any(|listen| {
             listen.port() == address.port()
                 && (listen.ip() == address.ip() || listen.ip().is_unspecified())
         })

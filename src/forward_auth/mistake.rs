@@ -1,6 +1,5 @@
 //! The log of proxies that are not configured as their contract says.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use http::HeaderName;
@@ -8,6 +7,7 @@ use jiff::Timestamp;
 
 use super::contract::Contract;
 use crate::proxy::ContractError;
+use crate::web::peer::Peer;
 
 /// Seconds between two lines about the same error: each request of the proxy has it.
 const PAUSE: i64 = 60;
@@ -45,7 +45,7 @@ pub(super) struct Mistakes([AtomicI64; ContractError::ALL.len()]);
 impl Mistakes {
     /// Logs a mistake of the proxy at `peer`, unless the same error was logged less than a minute
     /// ago.
-    pub(super) fn log(&self, contract: Contract, mistake: &Mistake, at: (IpAddr, Timestamp)) {
+    pub(super) fn log(&self, contract: Contract, mistake: &Mistake, at: (Peer, Timestamp)) {
         let (peer, now) = at;
         let place = ContractError::ALL.iter().position(|error| *error == mistake.error);
         let Some(last) = place.and_then(|place| self.0.get(place)) else { return };

@@ -160,7 +160,7 @@ impl Bench {
         let answered = self.runtime.block_on(async {
             // A paused clock goes on when nothing else is left to do.
             tokio::time::pause();
-            let serving = self.http.serve_http1(server, peer, open);
+            let serving = self.http.serve_http1(server, peer.into(), open);
             let asking = async {
                 // The gateway may have closed the connection before.
                 let _ = requests.write_all(&sent).await;

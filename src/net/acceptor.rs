@@ -1,18 +1,16 @@
 //! Accepts the connections of one listening socket and gives each to a worker.
 
-use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::client_socket::{ClientSocket, ListeningSocket};
 use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
 use super::proxy_protocol::ProxyProtocol;
 use super::read_ahead::ReadAhead;
 use super::workers::Workers;
-use portcullis_http1::socket;
+use crate::web::peer::Peer;
 
 /// Pause after the system failed to accept a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -20,7 +18,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What connections are served with.
 pub(super) trait Serve: Send + Sync + 'static {
     /// Whether a client may connect at all.
-    fn admits(&self, client: IpAddr) -> bool;
+    fn admits(&self, client: Peer) -> bool;
 
     /// How long a client may take nothing of what is sent.
     fn write_timeout(&self) -> Duration;
@@ -28,8 +26,8 @@ pub(super) trait Serve: Send + Sync + 'static {
     /// Serves a client's connection to its end.
     fn serve(
         &self,
-        stream: ReadAhead<TcpStream>,
-        client: IpAddr,
+        stream: ReadAhead<ClientSocket>,
+        client: Peer,
         guard: ConnectionGuard,
     ) -> impl Future<Output = ()> + Send;
 }
@@ -47,21 +45,14 @@ pub(super) struct Acceptor<S> {
 
 impl<S: Serve> Acceptor<S> {
     /// Accepts connections until the gateway stops.
-    pub(super) async fn accept(self: Arc<Self>, listener: TcpListener, workers: Arc<Workers>) {
-        let listener = match tokio::net::TcpListener::from_std(listener) {
+    pub(super) async fn accept(self: Arc<Self>, socket: ListeningSocket, workers: Arc<Workers>) {
+        let listener = match socket.attach(self.serve.write_timeout()) {
             Ok(listener) => listener,
             Err(error) => {
                 tracing::error!(%error, "cannot use a listening socket");
                 return;
             }
         };
-        let write_timeout = self.serve.write_timeout();
-        if let Err(error) = socket::configure_listener(&SockRef::from(&listener), write_timeout) {
-            tracing::warn!(
-                %error,
-                "cannot set socket options; connections of clients that are gone stay open longer"
-            );
-        }
         let _accepting = self.connections.accepting();
         loop {
             let accepted = tokio::select! {
@@ -69,7 +60,7 @@ impl<S: Serve> Acceptor<S> {
                 () = self.stop.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
-            let (stream, peer) = match accepted {
+            let (accepted, peer) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "could not accept a connection");
@@ -77,36 +68,28 @@ impl<S: Serve> Acceptor<S> {
                     continue;
                 }
             };
-            if !self.proxy_protocol.applies_to(peer.ip()) && !self.serve.admits(peer.ip()) {
+            if !self.proxy_protocol.applies_to(peer) && !self.serve.admits(peer) {
                 continue;
             }
             let Some(guard) = self.connections.try_open() else {
-                tracing::warn!(client.address = %peer.ip(), "connection refused: too many are open");
+                tracing::warn!(client.address = %peer, "connection refused: too many are open");
                 continue;
             };
             // Registered with the event loop of the thread that will serve it, so that reading
             // and writing never wake another thread.
-            let (Ok(stream), Some((worker, served))) = (stream.into_std(), workers.least_busy())
-            else {
-                continue;
-            };
+            let Some((worker, served)) = workers.least_busy() else { continue };
             let acceptor = Arc::clone(&self);
             worker.spawn(async move {
                 let _served = served;
-                if let Ok(stream) = TcpStream::from_std(stream) {
-                    acceptor.open(stream, peer.ip(), guard).await;
+                if let Ok(socket) = accepted.attach() {
+                    acceptor.open(socket, peer, guard).await;
                 }
             });
         }
     }
 
-    async fn open(&self, stream: TcpStream, peer: IpAddr, guard: ConnectionGuard) {
-        // On Linux, connections inherit this from the listening socket.
-        #[cfg(not(target_os = "linux"))]
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
-        let mut stream = ReadAhead::new(stream);
+    async fn open(&self, socket: ClientSocket, peer: Peer, guard: ConnectionGuard) {
+        let mut stream = ReadAhead::new(socket);
         let Some(client) = self.proxy_protocol.client(&mut stream, peer, &guard).await else {
             return;
         };

@@ -4,7 +4,7 @@
 //! Being able to connect does not make a client trusted: connections are limited in number, heads
 //! in size, and heads, idle connections, requests and the sending of responses in time.
 
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
@@ -36,8 +36,6 @@ use crate::config::Limits;
 use crate::tasks::Tasks;
 use crate::web::peer::Peer;
 
-/// The address of clients of the admin socket.
-const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Connections to each of the sockets. More wait to be accepted until one ends.
 const CONNECTIONS: usize = 128;
 /// Upper bound on answering a request, the receiving of its body included.
@@ -109,8 +107,8 @@ impl Service for AdminService {
             let proxy_protocol = ProxyProtocol::default();
             let by_unix = Served { tls: None, router: unix.1, proxy_protocol, limits };
             tokio::select! {
-                () = accept(over_tcp, by_tcp, |peer| peer.ip(), limit(), stop) => {}
-                () = accept(over_unix, by_unix, |_| LOCAL, limit(), stop) => {}
+                () = accept(over_tcp, by_tcp, |peer| peer.ip().into(), limit(), stop) => {}
+                () = accept(over_unix, by_unix, |_| Peer::Unix, limit(), stop) => {}
             }
         };
         self.tasks.clone().supervise("admin listener", serving).await;
@@ -129,7 +127,7 @@ impl Service for AdminService {
 pub(super) async fn accept<L>(
     mut listener: L,
     served: Served,
-    address: impl Fn(&L::Addr) -> IpAddr,
+    peer: impl Fn(&L::Addr) -> Peer,
     connections: ConnectionTracker,
     stop: &CancellationToken,
 ) where
@@ -139,30 +137,30 @@ pub(super) async fn accept<L>(
     loop {
         let next = async {
             let permit = connections.permit().await?;
-            let (stream, peer) = listener.accept().await;
-            Some((permit, stream, peer))
+            let (stream, address) = listener.accept().await;
+            Some((permit, stream, address))
         };
         let next = tokio::select! {
             biased;
             () = stop.cancelled() => return,
             next = next => next,
         };
-        let Some((permit, stream, peer)) = next else { return };
+        let Some((permit, stream, address)) = next else { return };
         let guard = connections.open(permit);
-        tokio::spawn(serve_with(served.clone(), stream, address(&peer), guard));
+        tokio::spawn(serve_with(served.clone(), stream, peer(&address), guard));
     }
 }
 
 /// Serves one connection to its end, after the header of a load balancer and the handshake, if there
 /// are any. The handshake is subject to `header_timeout`.
-async fn serve_with<S>(served: Served, stream: S, peer: IpAddr, guard: ConnectionGuard)
+async fn serve_with<S>(served: Served, stream: S, peer: Peer, guard: ConnectionGuard)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Served { tls, router, proxy_protocol, limits } = served;
     let mut stream = ReadAhead::new(stream);
     let Some(client) = proxy_protocol.client(&mut stream, peer, &guard).await else { return };
-    let router = router.layer(Extension(Peer(client)));
+    let router = router.layer(Extension(client));
     let Some(tls) = tls else { return serve(stream, router, limits, guard).await };
     let handshake = tokio::time::timeout(limits.header_timeout, tls.accept(stream));
     let stream = tokio::select! {
@@ -235,7 +233,7 @@ mod tests {
             tokio::spawn(async move {
                 let (proxy_protocol, limits) = (ProxyProtocol::default(), limits());
                 let served = Served { tls: None, router, proxy_protocol, limits };
-                accept(listener, served, |peer| peer.ip(), counted, &stopped).await;
+                accept(listener, served, |peer| peer.ip().into(), counted, &stopped).await;
             });
             Self { address, connections, stop }
         }

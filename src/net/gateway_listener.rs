@@ -3,7 +3,7 @@
 //! A connection is counted before anything is read from it, a TLS handshake included, and stays on
 //! the thread that serves it.
 
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use pingora_core::server::{ListenFds, ShutdownWatch};
 use pingora_core::services::Service;
-use tokio::net::TcpStream;
 
 use super::acceptor::{Acceptor, Serve};
+use super::client_socket::{ClientSocket, ListeningSocket};
 use super::connection_tracker::{ConnectionGuard, ConnectionTracker};
 use super::grpc::{self, GrpcServer};
 use super::http::HttpServer;
@@ -24,12 +24,13 @@ use super::watchdog;
 use super::workers::{self, WorkerRuntime, Workers};
 use crate::service_manager::Notifier;
 use crate::tasks::Tasks;
+use crate::web::peer::Peer;
 
 /// The sockets of portal traffic and what is served there.
 #[derive(Debug)]
 pub struct GatewayListener {
-    /// Sockets that listen, in non-blocking mode.
-    pub sockets: Vec<TcpListener>,
+    /// Sockets that listen.
+    pub sockets: Vec<ListeningSocket>,
     /// Certificate and key; clear text without.
     pub tls: Option<ServerTls>,
     /// Whose connections begin with a header of the PROXY protocol.
@@ -45,7 +46,7 @@ pub struct GatewayListener {
 
 /// The pingora service. It runs on one thread, which also serves connections.
 pub(super) struct GatewayService {
-    sockets: Vec<TcpListener>,
+    sockets: Vec<ListeningSocket>,
     acceptor: Arc<Acceptor<PortalTraffic>>,
     grpc: Option<(TcpListener, Arc<Acceptor<GrpcServer>>)>,
     /// Workers besides this one.
@@ -97,7 +98,10 @@ impl Service for GatewayService {
             self.tasks.spawn("gateway listener", accepting)
         });
         let grpc = self.grpc.take().map(|(socket, acceptor)| {
-            self.tasks.spawn("gRPC listener", acceptor.accept(socket, Arc::clone(&workers)))
+            self.tasks.spawn(
+                "gRPC listener",
+                acceptor.accept(ListeningSocket::Tcp(socket), Arc::clone(&workers)),
+            )
         });
         let mut running: Vec<_> = accepting.chain(grpc).collect();
         if let Some(limit) = self.notifier.watchdog() {
@@ -119,7 +123,7 @@ impl Service for GatewayService {
 }
 
 impl Serve for PortalTraffic {
-    fn admits(&self, _: IpAddr) -> bool {
+    fn admits(&self, _: Peer) -> bool {
         true
     }
 
@@ -127,7 +131,7 @@ impl Serve for PortalTraffic {
         self.http.write_timeout()
     }
 
-    async fn serve(&self, stream: ReadAhead<TcpStream>, client: IpAddr, guard: ConnectionGuard) {
+    async fn serve(&self, stream: ReadAhead<ClientSocket>, client: Peer, guard: ConnectionGuard) {
         match &self.tls {
             Some(tls) => self.http.serve_tls(tls, stream, client, guard).await,
             None => self.http.serve_clear_text(stream, client, guard).await,

@@ -1,7 +1,6 @@
 //! The gRPC server for proxies that ask about requests, with limits of its own.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +11,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 
 use super::acceptor::Serve;
+use super::client_socket::ClientSocket;
 use super::connection_state::ConnectionState;
 use super::connection_tracker::ConnectionGuard;
 use super::drive::drive;
@@ -27,6 +26,7 @@ use crate::clock;
 use crate::config::Limits;
 use crate::forward_auth::ForwardAuth;
 use crate::proxy::ReplyBody;
+use crate::web::peer::Peer;
 use portcullis_grpc_api::ext_authz::authorization_server::{
     self, Authorization, AuthorizationServer,
 };
@@ -72,7 +72,7 @@ pub struct GrpcServer {
 #[derive(Debug)]
 struct Questions {
     forward_auth: Arc<ForwardAuth>,
-    peer: IpAddr,
+    peer: Peer,
 }
 
 /// The state of the services, as a connection reports it.
@@ -107,7 +107,7 @@ impl std::fmt::Debug for GrpcServer {
 }
 
 impl Serve for GrpcServer {
-    fn admits(&self, peer: IpAddr) -> bool {
+    fn admits(&self, peer: Peer) -> bool {
         self.forward_auth.admits(peer, clock::now())
     }
 
@@ -115,7 +115,7 @@ impl Serve for GrpcServer {
         self.limits.write_timeout
     }
 
-    async fn serve(&self, stream: ReadAhead<TcpStream>, peer: IpAddr, guard: ConnectionGuard) {
+    async fn serve(&self, stream: ReadAhead<ClientSocket>, peer: Peer, guard: ConnectionGuard) {
         let state = ConnectionState::default();
         let questions = Questions { forward_auth: Arc::clone(&self.forward_auth), peer };
         let authorization = AuthorizationServer::new(questions)

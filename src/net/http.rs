@@ -1,7 +1,6 @@
 //! The HTTP server for portal traffic: limits, protocol detection and TLS of one connection.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +30,7 @@ use crate::config::Limits;
 use crate::forward_auth::ForwardAuth;
 use crate::proxy::head_size::{self, TOO_LARGE};
 use crate::proxy::{Connection, Gateway, ReplyBody};
+use crate::web::peer::Peer;
 
 /// Bytes of a response that h2 buffers for each stream.
 const SEND_BUFFER: usize = 16 * 1024;
@@ -97,7 +97,7 @@ impl HttpServer {
     pub(super) async fn serve_clear_text<S>(
         &self,
         mut stream: ReadAhead<S>,
-        peer: IpAddr,
+        peer: Peer,
         guard: ConnectionGuard,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -127,7 +127,7 @@ impl HttpServer {
         &self,
         tls: &ServerTls,
         stream: ReadAhead<S>,
-        peer: IpAddr,
+        peer: Peer,
         guard: ConnectionGuard,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -158,7 +158,7 @@ impl HttpServer {
 
     /// Serves an HTTP/1.1 connection that need not be a socket.
     #[cfg(any(test, feature = "fuzzing"))]
-    pub(crate) async fn serve_http1<S>(&self, stream: S, peer: IpAddr, guard: ConnectionGuard)
+    pub(crate) async fn serve_http1<S>(&self, stream: S, peer: Peer, guard: ConnectionGuard)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {

@@ -1,22 +1,23 @@
 //! Whose connection it is, where a load balancer names the client with the PROXY protocol.
 //!
-//! Every TCP listener reads the header before anything else, a TLS handshake included.
+//! Every listener reads the header before anything else, a TLS handshake included.
 
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use tokio::io::AsyncRead;
 
 use super::connection_tracker::ConnectionGuard;
 use super::proxy_header::{self, HeaderError};
 use super::read_ahead::ReadAhead;
+use crate::config::PeerSet;
+use crate::web::peer::Peer;
 
 /// The load balancers whose connections to a listener begin with a header. By default there are none.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyProtocol {
-    networks: Vec<IpNet>,
+    peers: PeerSet,
     /// The setting that names them.
     setting: &'static str,
     header_timeout: Duration,
@@ -32,21 +33,15 @@ enum ReadError {
 }
 
 impl ProxyProtocol {
-    /// Expects headers from these networks, which `setting` names, and each within
-    /// `header_timeout`.
+    /// Expects headers from these peers, which `setting` names, and each within `header_timeout`.
     #[must_use]
-    pub const fn new(
-        networks: Vec<IpNet>,
-        setting: &'static str,
-        header_timeout: Duration,
-    ) -> Self {
-        Self { networks, setting, header_timeout }
+    pub const fn new(peers: PeerSet, setting: &'static str, header_timeout: Duration) -> Self {
+        Self { peers, setting, header_timeout }
     }
 
     /// Whether connections from `peer` begin with a header.
-    pub(super) fn applies_to(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.networks.iter().any(|network| network.contains(&peer))
+    pub(super) fn applies_to(&self, peer: Peer) -> bool {
+        peer.is_in(&self.peers)
     }
 
     /// Whose connection it is: the peer's, or that of the client which the header of a load balancer
@@ -55,9 +50,9 @@ impl ProxyProtocol {
     pub(super) async fn client<S: AsyncRead + Unpin>(
         &self,
         stream: &mut ReadAhead<S>,
-        peer: IpAddr,
+        peer: Peer,
         guard: &ConnectionGuard,
-    ) -> Option<IpAddr> {
+    ) -> Option<Peer> {
         if !self.applies_to(peer) {
             return Some(peer);
         }
@@ -66,7 +61,7 @@ impl ProxyProtocol {
             () = guard.shutdown_without_request() => return None,
         };
         match read {
-            Ok(Ok(client)) => Some(client.unwrap_or(peer)),
+            Ok(Ok(client)) => Some(client.map_or(peer, Peer::from)),
             // Balancers also connect to find out whether the gateway is there.
             Ok(Err(ReadError::Connection(error))) => {
                 tracing::debug!(%error, client.address = %peer, "no header of the PROXY protocol");
@@ -110,22 +105,35 @@ async fn read<S: AsyncRead + Unpin>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::path::Path;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::time::Instant;
 
     use super::*;
+    use crate::config::Settings;
     use crate::net::connection_tracker::ConnectionTracker;
 
     const HEADER: &[u8] = b"PROXY TCP4 192.0.2.7 10.0.0.1 51234 443\r\n";
     const TIMEOUT: Duration = Duration::from_secs(10);
 
-    fn balancers(networks: &[&str]) -> ProxyProtocol {
-        let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
-        ProxyProtocol::new(networks, "server.proxy_protocol", TIMEOUT)
+    /// The balancers of `server.proxy_protocol`, with this value.
+    fn balancers(peers: &str) -> ProxyProtocol {
+        let text = format!(
+            "server.public_url = \"http://a\"\nserver.proxy_protocol = {peers}\n\
+             upstream.servers = [\"http://b\"]"
+        );
+        let settings = Settings::parse(&text, Path::new("test.toml"), &HashMap::new()).unwrap();
+        ProxyProtocol::new(settings.server.proxy_protocol, "server.proxy_protocol", TIMEOUT)
+    }
+
+    fn address(text: &str) -> Peer {
+        text.parse::<IpAddr>().unwrap().into()
     }
 
     /// Whose connection it is that sends these pieces from `peer`, and what follows the header.
-    async fn client(peer: &str, pieces: &[&[u8]]) -> (Option<IpAddr>, Vec<u8>) {
+    async fn client(peer: Peer, pieces: &[&[u8]]) -> (Option<Peer>, Vec<u8>) {
         let guard = ConnectionTracker::new(1).try_open().unwrap();
         let (mut sender, stream) = tokio::io::duplex(1000);
         let mut stream = ReadAhead::new(stream);
@@ -137,8 +145,8 @@ mod tests {
             drop(sender);
         };
         let reading = async {
-            let balancers = balancers(&["10.0.0.0/8", "2001:db8::/32"]);
-            let client = balancers.client(&mut stream, peer.parse().unwrap(), &guard).await;
+            let balancers = balancers(r#"["10.0.0.0/8", "2001:db8::/32", "unix:"]"#);
+            let client = balancers.client(&mut stream, peer, &guard).await;
             let mut rest = Vec::new();
             stream.read_to_end(&mut rest).await.unwrap();
             (client, rest)
@@ -151,27 +159,32 @@ mod tests {
         let body = b"\x16\x03\x01 a handshake";
         let whole = [HEADER, body].concat();
         let bytes: Vec<_> = whole.chunks(1).collect();
+        let peers = ["10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1"].map(address);
         for pieces in [&[&whole[..]][..], &[HEADER, body], &bytes] {
-            for peer in ["10.0.0.1", "::ffff:10.0.0.1", "2001:db8::1"] {
+            for peer in peers.into_iter().chain([Peer::Unix]) {
                 let (client, rest) = client(peer, pieces).await;
-                assert_eq!(client, Some([192, 0, 2, 7].into()), "{peer}");
+                assert_eq!(client, Some(address("192.0.2.7")), "{peer}");
                 assert_eq!(rest, body, "{peer}");
             }
         }
-        let (peer, _) = client("10.0.0.1", &[b"PROXY UNKNOWN\r\n"]).await;
-        assert_eq!(peer, Some([10, 0, 0, 1].into()));
+        for peer in [address("10.0.0.1"), Peer::Unix] {
+            assert_eq!(client(peer, &[b"PROXY UNKNOWN\r\n"]).await.0, Some(peer));
+        }
     }
 
     #[tokio::test]
     async fn header_from_elsewhere_is_not_read() {
-        let (peer, rest) = client("192.0.2.9", &[HEADER]).await;
-        assert_eq!((peer, &*rest), (Some([192, 0, 2, 9].into()), HEADER));
+        let stranger = address("192.0.2.9");
+        assert_eq!(client(stranger, &[HEADER]).await, (Some(stranger), HEADER.to_vec()));
+        for peers in ["[]", r#"["0.0.0.0/0", "::/0"]"#] {
+            assert!(!balancers(peers).applies_to(Peer::Unix), "{peers}");
+        }
     }
 
     #[tokio::test]
     async fn connection_without_a_header_is_not_used() {
         for pieces in [&[&b"GET / HTTP/1.1\r\n"[..]][..], &[b"PROXY TCP4 192"], &[b""], &[]] {
-            assert_eq!(client("10.0.0.1", pieces).await.0, None, "{pieces:?}");
+            assert_eq!(client(address("10.0.0.1"), pieces).await.0, None, "{pieces:?}");
         }
     }
 
@@ -182,8 +195,8 @@ mod tests {
         sender.write_all(&HEADER[..20]).await.unwrap();
         let began = Instant::now();
         let mut stream = ReadAhead::new(stream);
-        let balancers = balancers(&["10.0.0.0/8"]);
-        assert_eq!(balancers.client(&mut stream, [10, 0, 0, 1].into(), &guard).await, None);
+        let balancers = balancers(r#"["10.0.0.0/8"]"#);
+        assert_eq!(balancers.client(&mut stream, address("10.0.0.1"), &guard).await, None);
         assert!((TIMEOUT..TIMEOUT * 2).contains(&began.elapsed()), "{:?}", began.elapsed());
     }
 }

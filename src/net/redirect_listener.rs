@@ -83,7 +83,7 @@ impl Service for RedirectService {
             async move {
                 match tokio::net::TcpListener::from_std(socket) {
                     Ok(socket) => {
-                        accept(socket, served, |peer| peer.ip(), connections, stop).await;
+                        accept(socket, served, |peer| peer.ip().into(), connections, stop).await;
                     }
                     Err(error) => tracing::error!(%error, "cannot use a listening socket"),
                 }

@@ -4,7 +4,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -53,11 +53,13 @@ pub enum BindError {
         /// The setting whose addresses it would replace.
         setting: &'static str,
     },
-    /// The admin socket.
-    #[error("cannot create the admin socket `{}`: {cause} (admin.socket)", path.display())]
+    /// A Unix socket.
+    #[error("cannot create the socket `{}`: {cause} ({setting})", path.display())]
     Unix {
         /// The path from the settings.
         path: PathBuf,
+        /// The setting that names it.
+        setting: &'static str,
         /// The system's error.
         cause: io::Error,
     },
@@ -116,12 +118,16 @@ pub fn bind_tcp(
     bind().map_err(|cause| BindError::Tcp { address, setting, cause })
 }
 
-/// Listens on the admin socket, which only its owner may open (mode 0600). A socket that an earlier
-/// process left behind is replaced; one that accepts connections is not.
+/// Listens on a Unix socket from `setting`, which gets these permissions. A socket that an earlier
+/// process left behind is replaced; one that a process listens on is not.
 ///
 /// # Errors
 /// When the socket cannot be created.
-pub fn bind_admin_socket(path: &Path, backlog: u16) -> Result<UnixListener, BindError> {
+pub fn bind_unix(
+    path: &Path,
+    (setting, mode): (&'static str, u32),
+    backlog: u16,
+) -> Result<UnixListener, BindError> {
     let bind = || {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| {
@@ -134,7 +140,7 @@ pub fn bind_admin_socket(path: &Path, backlog: u16) -> Result<UnixListener, Bind
                 let what = if old.is_dir() { "a folder" } else { "a file" };
                 return Err(io::Error::other(format!("{what} with that name exists")));
             }
-            if UnixStream::connect(path).is_ok() {
+            if is_in_use(path)? {
                 return Err(io::Error::other("another process is using it"));
             }
             std::fs::remove_file(path)?;
@@ -155,17 +161,66 @@ pub fn bind_admin_socket(path: &Path, backlog: u16) -> Result<UnixListener, Bind
         socket.bind(&SockAddr::unix(&hidden)?)?;
         socket.listen(backlog.into())?;
         let listener = UnixListener::from(socket);
-        std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::set_permissions(&hidden, std::fs::Permissions::from_mode(mode))?;
         std::fs::rename(&hidden, path)?;
         listener.set_nonblocking(true)?;
         Ok(listener)
     };
-    bind().map_err(|cause| BindError::Unix { path: path.to_owned(), cause })
+    bind().map_err(|cause| BindError::Unix { path: path.to_owned(), setting, cause })
+}
+
+/// Whether a process listens on the socket at a path.
+fn is_in_use(path: &Path) -> io::Result<bool> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Ok(()) => Ok(true),
+        // As many connections wait as the process allows.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(false),
+        // Whose it is cannot be found out, so it stays.
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixStream;
+
     use super::*;
+
+    const ADMIN: (&str, u32) = ("admin.socket", 0o600);
+
+    #[test]
+    fn unix_socket_replaces_only_one_without_a_listener() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/gateway.sock");
+        let gateway = ("server.listen", 0o660);
+        let first = bind_unix(&path, gateway, 1).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o660);
+        let in_use = || {
+            let error = bind_unix(&path, gateway, 1).unwrap_err().to_string();
+            assert!(error.ends_with("another process is using it (server.listen)"), "{error}");
+        };
+        in_use();
+        // It is in use too when no more connections can wait.
+        let connect = || {
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            socket.connect(&SockAddr::unix(&path).unwrap()).map(|()| socket)
+        };
+        let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).take(100).collect();
+        assert!(waiting.len() < 100);
+        in_use();
+        drop(first);
+        let second = bind_unix(&path, gateway, 1).unwrap();
+        assert!(UnixStream::connect(&path).is_ok() && second.accept().is_ok());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "a file").unwrap();
+        let error = bind_unix(&path, gateway, 1).unwrap_err().to_string();
+        assert!(error.contains("a file with that name exists"), "{error}");
+    }
 
     #[test]
     fn address_in_use_is_reported_with_its_setting() {
@@ -198,11 +253,12 @@ mod tests {
             let rest = length - folder.path().as_os_str().len() - "/.sock".len();
             folder.path().join(format!("{}.sock", "s".repeat(rest)))
         };
-        let error = bind_admin_socket(&name(120), 1).unwrap_err().to_string();
+        let bind = |length| bind_unix(&name(length), ADMIN, 1);
+        let error = bind(120).unwrap_err().to_string();
         let (_, longest) = error.split_once("use at most ").unwrap();
         let longest: usize =
             longest.strip_suffix(" bytes (admin.socket)").unwrap().parse().unwrap();
-        assert!(bind_admin_socket(&name(longest), 1).is_ok(), "{error}");
-        assert!(bind_admin_socket(&name(longest + 1), 1).is_err(), "{error}");
+        assert!(bind(longest).is_ok(), "{error}");
+        assert!(bind(longest + 1).is_err(), "{error}");
     }
 }

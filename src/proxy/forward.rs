@@ -80,7 +80,7 @@ impl Gateway {
         let chain = proxies.chain(fields, *peer);
         let https = self.is_https(fields, context.connection);
         let host = context.host.value();
-        headers::write_forwarded(&mut head, peer_value, chain.as_deref(), https, host);
+        headers::write_forwarded(&mut head, peer_value.as_ref(), chain.as_deref(), https, host);
         head.text(&self.identity.names.request_id, received.id.as_bytes());
         for (name, value) in &self.identity.static_fields {
             head.field(name, value);

@@ -183,17 +183,21 @@ pub fn remove_set_cookies(headers: &mut HeaderMap, matches: impl Fn(&[u8]) -> bo
 }
 
 /// Writes the `X-Forwarded-…` fields; `chain` is what a trusted proxy reports about the addresses
-/// before it.
+/// before it. Without it and without a peer's address, there is no `X-Forwarded-For`.
 pub fn write_forwarded(
     head: &mut RequestHead,
-    peer: &HeaderValue,
+    peer: Option<&HeaderValue>,
     chain: Option<&[u8]>,
     https: bool,
     host: &HeaderValue,
 ) {
-    match chain {
-        Some(chain) => head.text(&X_FORWARDED_FOR, &[chain, b", ", peer.as_bytes()].concat()),
-        None => head.field(&X_FORWARDED_FOR, peer),
+    match (chain, peer) {
+        (Some(chain), Some(peer)) => {
+            head.text(&X_FORWARDED_FOR, &[chain, b", ", peer.as_bytes()].concat());
+        }
+        (Some(chain), None) => head.text(&X_FORWARDED_FOR, chain),
+        (None, Some(peer)) => head.field(&X_FORWARDED_FOR, peer),
+        (None, None) => {}
     }
     head.text(&X_FORWARDED_PROTO, if https { b"https" } else { b"http" });
     head.field(&X_FORWARDED_HOST, host);

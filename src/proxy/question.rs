@@ -11,6 +11,7 @@ use super::headers;
 use crate::authz::Question;
 use crate::authz::decision_record::recordable;
 use crate::authz::trusted_proxies::TrustedProxies;
+use crate::web::peer::{Peer, known};
 use portcullis_policy::{BadRequest, RequestLine, RequestTarget};
 
 /// The question that a request of `client` asks, which came from `peer`.
@@ -20,7 +21,7 @@ use portcullis_policy::{BadRequest, RequestLine, RequestTarget};
 pub fn read<'r, B: Body>(
     request: &'r Request<B>,
     proxies: &TrustedProxies,
-    (peer, client): (IpAddr, IpAddr),
+    (peer, client): (Peer, IpAddr),
 ) -> Result<Question<'r>, BadRequest> {
     let (uri, fields) = (request.uri(), request.headers());
     let mut lines = fields.get_all(header::HOST).iter();
@@ -52,7 +53,7 @@ pub fn read<'r, B: Body>(
         line,
         forwarded_host,
         websocket: asks_for_websocket(request),
-        client: Some(client),
+        client: known(client),
         preflight: preflight(request),
     })
 }

@@ -214,7 +214,8 @@ impl Bench {
         let (mut client, server) = tokio::io::duplex(64 * 1024);
         let gateway = Arc::clone(&self.gateway);
         let service = service_fn(move |request: Request<Incoming>| {
-            let connection = Connection::new([192, 0, 2, 1].into(), false, Arc::new(()));
+            let connection =
+                Connection::new(Peer::Address([192, 0, 2, 1].into()), false, Arc::new(()));
             let answer = Arc::clone(&gateway).handle(request, connection, now());
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         });

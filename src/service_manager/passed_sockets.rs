@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 use socket2::SockRef;
@@ -23,7 +24,11 @@ pub enum SocketName {
 
 /// The sockets that have been passed and not been taken.
 #[derive(Debug, Default)]
-pub struct PassedSockets(Vec<(SocketName, TcpListener)>);
+pub struct PassedSockets {
+    tcp: Vec<(SocketName, TcpListener)>,
+    /// All for portal traffic.
+    unix: Vec<UnixListener>,
+}
 
 /// A passed socket that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +53,12 @@ pub enum PassedSocketError {
     /// There are several where one is used.
     #[error("the service manager passes several sockets named `{0}`; only one can be used")]
     Several(SocketName),
-    /// It is not a socket that listens on a TCP address.
+    /// It is not a socket that listens on a TCP address or, for portal traffic, at a path.
     #[error(
-        "the socket `{name}` of the service manager is not a listening TCP socket: {cause} (use \
-         `ListenStream=` with an address and `Accept=no`)"
+        "the socket `{name}` of the service manager is not a listening TCP socket{}: {cause} (use \
+         `ListenStream=` with {} and `Accept=no`)",
+        if name.may_be_unix() { " or Unix socket" } else { "" },
+        if name.may_be_unix() { "an address or a path" } else { "an address" },
     )]
     NotListening {
         /// Its name.
@@ -71,6 +78,10 @@ impl SocketName {
             Self::Grpc => "grpc",
             Self::Redirect => "redirect",
         }
+    }
+
+    const fn may_be_unix(self) -> bool {
+        matches!(self, Self::Gateway)
     }
 
     const fn may_be_several(self) -> bool {
@@ -94,28 +105,46 @@ impl PassedSockets {
     pub fn take(names: Option<&str>) -> Result<Self, PassedSocketError> {
         let mut passed = ListenFd::from_env();
         let names = parsed(passed.len(), names)?;
-        let mut sockets = Vec::with_capacity(names.len());
+        let mut sockets = Self::default();
         for (index, name) in names.into_iter().enumerate() {
-            let listener = passed.take_tcp_listener(index).and_then(|found| {
-                let listener = found.ok_or(io::ErrorKind::NotFound)?;
-                if !SockRef::from(&listener).is_listener()? {
-                    return Err(io::Error::other("it does not listen"));
-                }
-                listener.set_nonblocking(true)?;
-                Ok(listener)
-            });
-            match listener {
-                Ok(listener) => sockets.push((name, listener)),
-                Err(cause) => return Err(PassedSocketError::NotListening { name, cause }),
-            }
+            sockets
+                .add(&mut passed, index, name)
+                .map_err(|cause| PassedSocketError::NotListening { name, cause })?;
         }
-        Ok(Self(sockets))
+        Ok(sockets)
     }
 
-    /// Takes those with this name.
-    pub fn take_named(&mut self, name: SocketName) -> Vec<TcpListener> {
-        self.0.extract_if(.., |(of, _)| *of == name).map(|(_, listener)| listener).collect()
+    fn add(&mut self, passed: &mut ListenFd, index: usize, name: SocketName) -> io::Result<()> {
+        // A socket of another kind is not taken.
+        let unix = name.may_be_unix().then(|| passed.take_unix_listener(index));
+        if let Some(Ok(Some(listener))) = unix {
+            check_listens(&SockRef::from(&listener))?;
+            self.unix.push(listener);
+            return Ok(());
+        }
+        let listener = passed.take_tcp_listener(index)?.ok_or(io::ErrorKind::NotFound)?;
+        check_listens(&SockRef::from(&listener))?;
+        self.tcp.push((name, listener));
+        Ok(())
     }
+
+    /// Takes the TCP sockets with this name.
+    pub fn take_named(&mut self, name: SocketName) -> Vec<TcpListener> {
+        self.tcp.extract_if(.., |(of, _)| *of == name).map(|(_, listener)| listener).collect()
+    }
+
+    /// Takes the Unix sockets for portal traffic.
+    pub fn take_unix(&mut self) -> Vec<UnixListener> {
+        std::mem::take(&mut self.unix)
+    }
+}
+
+/// Puts a socket into non-blocking mode, if it listens.
+fn check_listens(socket: &SockRef<'_>) -> io::Result<()> {
+    if !socket.is_listener()? {
+        return Err(io::Error::other("it does not listen"));
+    }
+    socket.set_nonblocking(true)
 }
 
 /// The name of each of `sockets` sockets, from names separated by colons.
@@ -169,14 +198,19 @@ mod tests {
     #[test]
     fn sockets_are_taken_once() {
         let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut passed = PassedSockets(vec![
-            (SocketName::Gateway, listener()),
-            (SocketName::Admin, listener()),
-            (SocketName::Gateway, listener()),
-        ]);
+        let folder = tempfile::tempdir().unwrap();
+        let mut passed = PassedSockets {
+            tcp: vec![
+                (SocketName::Gateway, listener()),
+                (SocketName::Admin, listener()),
+                (SocketName::Gateway, listener()),
+            ],
+            unix: vec![UnixListener::bind(folder.path().join("gateway.sock")).unwrap()],
+        };
         assert_eq!(passed.take_named(SocketName::Gateway).len(), 2);
         assert_eq!(passed.take_named(SocketName::Gateway).len(), 0);
         assert_eq!(passed.take_named(SocketName::Redirect).len(), 0);
         assert_eq!(passed.take_named(SocketName::Admin).len(), 1);
+        assert_eq!((passed.take_unix().len(), passed.take_unix().len()), (1, 0));
     }
 }

@@ -28,6 +28,7 @@ mod route_limits;
 mod slow_clients;
 mod targets;
 mod tokens;
+mod unix_sockets;
 mod upstreams;
 mod websockets;
 mod work_limits;

@@ -540,6 +540,8 @@ impl Process {
                     event["message"].as_str()?.starts_with("serving ").then_some(())?;
                     let gateway =
                         event["gateway"].as_str()?.strip_prefix('[')?.strip_suffix(']')?;
+                    // Others follow.
+                    let gateway = gateway.split(", ").next()?;
                     let admin = event["admin"].as_str()?.parse().ok()?;
                     let grpc = event["grpc"].as_str().and_then(|grpc| grpc.parse().ok());
                     Some((gateway.parse().ok()?, admin, grpc))

@@ -140,6 +140,8 @@ impl Home {
                 let event: serde_json::Value = serde_json::from_str(line).ok()?;
                 event["message"].as_str()?.starts_with("serving ").then_some(())?;
                 let gateway = event["gateway"].as_str()?.strip_prefix('[')?.strip_suffix(']')?;
+                // Others follow.
+                let gateway = gateway.split(", ").next()?;
                 Some((gateway.parse().ok()?, event["admin"].as_str()?.parse().ok()?))
             })
         };

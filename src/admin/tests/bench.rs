@@ -212,7 +212,7 @@ impl Bench {
             .uri("/api/v1/session")
             .header("host", "127.0.0.1:8081")
             .header("content-type", "application/json")
-            .extension(Peer(IpAddr::V4(Ipv4Addr::LOCALHOST)))
+            .extension(Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)))
             .body(Body::from(credentials.to_owned()));
         self.send(Access::Token, request.unwrap()).await
     }

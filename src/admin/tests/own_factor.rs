@@ -22,7 +22,7 @@ async fn send(bench: &Bench, method: Method, path: &str, cookie: &str, body: &Va
         .header("host", "127.0.0.1:8081")
         .header("sec-fetch-site", "same-origin")
         .header("content-type", "application/json")
-        .extension(Peer(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        .extension(Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)));
     if !cookie.is_empty() {
         request = request.header("cookie", cookie);
     }

@@ -45,7 +45,7 @@ impl Theo {
             .header("cookie", cookie)
             .header("sec-fetch-site", "same-origin")
             .header("content-type", "application/json")
-            .extension(Peer(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+            .extension(Peer::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
         self.bench.send(Access::Token, request.body(body).unwrap()).await
     }

@@ -1,11 +1,16 @@
 use super::*;
+use crate::web::peer::{UNKNOWN_ADDRESS, known};
 
-const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+const PEER: Peer = Peer::Address(IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)));
 
 fn proxies(header: &str) -> TrustedProxies {
+    trusting(r#"["10.0.0.0/8", "2001:db8:ffff::/48"]"#, header)
+}
+
+fn trusting(peers: &str, header: &str) -> TrustedProxies {
     let text = format!(
         "server.public_url = \"https://portal.example\"\n\
-         server.trusted_proxies = [\"10.0.0.0/8\", \"2001:db8:ffff::/48\"]\n\
+         server.trusted_proxies = {peers}\n\
          server.forwarded_header = \"{header}\"\nupstream.servers = [\"http://127.0.0.1:1\"]\n"
     );
     let read = crate::config::Settings::parse(
@@ -75,7 +80,7 @@ fn i6_unreadable_address_gets_a_stand_in_of_its_own() {
     ];
     let stand_ins = lines.map(|line| client(&[line]));
     for (number, stand_in) in stand_ins.iter().enumerate() {
-        assert_ne!(*stand_in, PEER);
+        assert_ne!(*stand_in, PEER.address());
         let IpAddr::V6(v6) = stand_in else { panic!("{stand_in}") };
         // Not an address that a client has, and all of it is in what the lockout counts by.
         assert_eq!((v6.segments()[0] & 0xffc0, v6.segments()[4]), (0xfec0, 0), "{v6}");
@@ -90,14 +95,15 @@ fn i6_unreadable_address_gets_a_stand_in_of_its_own() {
 #[test]
 fn forwarded_fields_of_other_peers_are_ignored() {
     let fields = headers("x-forwarded-for", &[b"192.0.2.7"]);
-    let stranger = ip("198.51.100.1");
-    assert_eq!(proxies("x-forwarded").client(&fields, stranger), stranger);
-    assert_eq!(proxies("forwarded").client(&fields, PEER), PEER, "another field is configured");
+    let stranger = Peer::Address(ip("198.51.100.1"));
+    assert_eq!(proxies("x-forwarded").client(&fields, stranger), stranger.address());
+    let unread = proxies("forwarded").client(&fields, PEER);
+    assert_eq!(unread, PEER.address(), "another field is configured");
     let fields = headers("forwarded", &[b"for=192.0.2.7;proto=https;host=a.example"]);
-    assert_eq!(proxies("forwarded").client(&fields, stranger), stranger);
+    assert_eq!(proxies("forwarded").client(&fields, stranger), stranger.address());
     assert_eq!(proxies("forwarded").host(&fields, stranger), Ok(None));
     let believed = proxies("x-forwarded");
-    assert_eq!(believed.client(&fields, PEER), PEER);
+    assert_eq!(believed.client(&fields, PEER), PEER.address());
     assert_eq!((believed.https(&fields, PEER), believed.host(&fields, PEER)), (None, Ok(None)));
 }
 
@@ -156,7 +162,7 @@ fn i6_hops_before_an_element_without_for_are_ignored() {
         ["proto=https", "for=\"\"", "by=10.0.0.1;host=a.example", "for=10.1.2.3, proto=http"]
     {
         let line = format!("for=203.0.113.9, {silent}");
-        assert_eq!(client_of_forwarded(&[line.as_bytes()]), PEER, "{line}");
+        assert_eq!(client_of_forwarded(&[line.as_bytes()]), PEER.address(), "{line}");
     }
     let line = b"for=203.0.113.9, proto=http, for=10.1.2.3";
     assert_eq!(client_of_forwarded(&[line]), ip("10.1.2.3"));
@@ -210,4 +216,23 @@ fn chain_for_the_portal_is_of_addresses() {
     let chain = proxies("forwarded").chain(&fields, PEER).unwrap();
     assert_eq!(chain, b"203.0.113.9, [2001:db8::7]:1");
     assert_eq!(proxies("x-forwarded").chain(&fields, PEER), None);
+}
+
+#[test]
+fn i5_unix_peers_are_trusted_only_by_name() {
+    let fields = headers("x-forwarded-for", &[b"198.51.100.1, 192.0.2.7"]);
+    let trusted = trusting(r#"["unix:", "10.0.0.0/8"]"#, "x-forwarded");
+    assert_eq!(trusted.client(&fields, Peer::Unix), ip("192.0.2.7"));
+    assert_eq!(trusted.chain(&fields, Peer::Unix).unwrap(), b"198.51.100.1, 192.0.2.7");
+    assert_eq!(trusted.client(&HeaderMap::new(), Peer::Unix), UNKNOWN_ADDRESS);
+    // A client that names the address of unknown ones is not a trusted proxy.
+    let spoofed = headers("x-forwarded-for", &[b"198.51.100.1, fec0::"]);
+    assert_eq!(known(trusted.client(&spoofed, Peer::Unix)), None);
+    for peers in ["[]", r#"["0.0.0.0/0", "::/0", "127.0.0.1"]"#] {
+        let proxies = trusting(peers, "x-forwarded");
+        assert!(!proxies.trust(Peer::Unix), "{peers}");
+        assert_eq!(proxies.client(&fields, Peer::Unix), UNKNOWN_ADDRESS, "{peers}");
+        assert_eq!(proxies.chain(&fields, Peer::Unix), None, "{peers}");
+        assert_eq!(proxies.https(&fields, Peer::Unix), None, "{peers}");
+    }
 }

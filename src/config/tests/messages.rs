@@ -118,6 +118,25 @@ const MESSAGES: &[(&str, &str)] = &[
          or its network (e.g. `10.0.0.0/8`)",
     ),
     (
+        "server.trusted_proxies = [\"unix:/run/gateway.sock\"]",
+        "server.trusted_proxies: `unix:/run/gateway.sock` must be `unix:` without a path, for the \
+         Unix sockets of `server.listen`",
+    ),
+    (
+        "server.listen = [\"unix:run/gateway.sock\"]",
+        "server.listen: `unix:run/gateway.sock` must have the whole path of a socket (e.g. \
+         `unix:/run/portal.sock`)",
+    ),
+    (
+        "server.redirect_listen = [\"unix:/run/redirect.sock\"]",
+        "server.redirect_listen: `unix:/run/redirect.sock` must be an IP address with a port: only \
+         `server.listen` takes Unix sockets",
+    ),
+    (
+        "admin.proxy_protocol = [\"unix:\"]",
+        "admin.proxy_protocol: `unix:` is not a network (e.g. `10.0.0.0/8`) or an IP address",
+    ),
+    (
         "server.trusted_proxies = [\"10.0.0.7:443\"]",
         "server.trusted_proxies: `10.0.0.7:443` must not have a port; write `10.0.0.7`",
     ),

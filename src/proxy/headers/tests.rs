@@ -265,13 +265,16 @@ fn x_forwarded_fields_are_written() {
         String::from_utf8(head.as_bytes().to_vec()).unwrap()
     };
     assert_eq!(
-        written(&client, None, true),
+        written(Some(&client), None, true),
         "GET / HTTP/1.1\r\nx-forwarded-for: 192.0.2.7\r\nx-forwarded-proto: https\r\n\
          x-forwarded-host: portal.example.com\r\n"
     );
     assert_eq!(
-        written(&proxy, Some(b"192.0.2.7"), false),
+        written(Some(&proxy), Some(b"192.0.2.7"), false),
         "GET / HTTP/1.1\r\nx-forwarded-for: 192.0.2.7, 10.0.0.1\r\nx-forwarded-proto: http\r\n\
          x-forwarded-host: portal.example.com\r\n"
     );
+    // Over a Unix socket.
+    assert!(written(None, Some(b"192.0.2.7"), false).contains("x-forwarded-for: 192.0.2.7\r\n"));
+    assert!(!written(None, None, false).contains("x-forwarded-for"));
 }

@@ -2,11 +2,12 @@
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
-use tokio::net::{TcpStream, UnixDatagram};
+use tokio::net::{TcpStream, UnixDatagram, UnixStream};
 
 use crate::support::client::within;
 use crate::support::program::{Home, SERVE, portcullis};
@@ -46,11 +47,46 @@ async fn passed_sockets_replace_the_addresses_of_the_settings() {
 }
 
 #[tokio::test]
+async fn passed_unix_socket_outlives_the_program() {
+    let portal = Upstream::start().await;
+    let home = Home::new(portal.address, ROUTES);
+    let path = home.path("gateway.sock");
+    let unix = UnixListener::bind(&path).unwrap();
+    let ask = async || {
+        let stream = UnixStream::connect(&path).await.unwrap();
+        let mut wire = Wire(tokio::io::BufReader::new(Box::new(stream)));
+        wire.send("GET /open/a HTTP/1.1\r\nhost: portal.test\r\n\r\n").await;
+        wire
+    };
+    let mut waiting = None;
+    for _ in 0..2 {
+        let passed = unix.try_clone().unwrap();
+        let mut command = home.activated([("gateway", listening().0), ("gateway", passed.into())]);
+        let program = home.serving(&mut command).await.unwrap();
+        drop(command);
+        if let Some(mut waiting) = waiting.take() {
+            let reply = Wire::reply(&mut waiting).await;
+            assert_eq!(reply.status, 200, "it was sent while nothing served");
+        }
+        assert_eq!(ask().await.reply().await.status, 200);
+        program.logged("unix-without-client", 1).await;
+        program.stop().await;
+        assert!(path.exists(), "the socket is the service manager's");
+        waiting = Some(ask().await);
+    }
+}
+
+#[tokio::test]
 async fn passed_sockets_that_cannot_be_used_prevent_a_start() {
     let portal = Upstream::start().await;
     let home = Home::new(portal.address, ROUTES);
     let listening = || listening().0;
     let datagrams = OwnedFd::from(UdpSocket::bind("127.0.0.1:0").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let unix = || -> OwnedFd {
+        let name = format!("{}.sock", std::fs::read_dir(folder.path()).unwrap().count());
+        UnixListener::bind(folder.path().join(name)).unwrap().into()
+    };
     let connected = OwnedFd::from(std::net::TcpStream::connect(portal.address).unwrap());
     for (sockets, expected) in [
         (
@@ -60,7 +96,11 @@ async fn passed_sockets_that_cannot_be_used_prevent_a_start() {
         ([("admin", listening()), ("admin", listening())], "passes several sockets named `admin`"),
         (
             [("admin", listening()), ("gateway", datagrams)],
-            "`gateway` of the service manager is not",
+            "`gateway` of the service manager is not a listening TCP socket or Unix socket",
+        ),
+        (
+            [("gateway", unix()), ("admin", unix())],
+            "`admin` of the service manager is not a listening TCP socket:",
         ),
         ([("admin", listening()), ("gateway", connected)], "it does not listen"),
         (
