@@ -72,7 +72,7 @@ fn settings_that_are_hardly_meant_are_named() {
         requests seem to come from one address, and share its limits and lockouts. Set \
         `server.trusted_proxies` to the addresses of the proxy, or `server.tls`";
     let name = "default-name: branding.name is the default: pages and mails are titled `Customer \
-        portal`. Set it to a name that your customers know";
+        Support`. Set it to a name that your customers know";
     let sender = "default-sender: mail.from is the default: mails come from `portal@example.com`, \
         which mail servers refuse. Set it to an address of yours";
     let mail = "mail-not-sent: mail.transport is \"directory\": mails are written to `mail` and \
@@ -80,7 +80,7 @@ fn settings_that_are_hardly_meant_are_named() {
         \"smtp\", with `mail.smtp.host`";
     let local = ("server.public_url", "\"http://localhost:8080\"");
     let open = ("server.listen", "[\"127.0.0.1:80\", \"0.0.0.0:8080\"]");
-    let default_name = ("branding.name", "\"Customer portal\"");
+    let default_name = ("branding.name", "\"Customer Support\"");
     let default_sender = ("mail.from", "\"portal@example.com\"");
     let directory = ("mail.transport", "\"directory\"");
     for (changed, expected) in [
@@ -415,7 +415,7 @@ fn allowed_warnings_have_their_reason() {
     let allow = "[{ name = \"default-name\", reason = \"it is ours\" }, \
                  { name = \"open-below\", reason = \"nothing is there\" }, \
                  { name = \"portal-unreachable\", reason = \"it starts later\" }]";
-    let loaded = loaded(&[("branding.name", "\"Customer portal\""), ("check.allow", allow)]);
+    let loaded = loaded(&[("branding.name", "\"Customer Support\""), ("check.allow", allow)]);
     let settings = loaded.settings.unwrap();
     let policy = policy("");
     let checked = |expectations| Checked {

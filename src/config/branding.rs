@@ -13,7 +13,7 @@ use super::page_links::PageLink;
 use super::reader::Reader;
 
 /// The default of `branding.name`.
-pub const DEFAULT_NAME: &str = "Customer portal";
+pub const DEFAULT_NAME: &str = "Customer Support";
 /// The settings of the section.
 const KEYS: [&str; 7] = [
     "branding.name",
