@@ -1,10 +1,10 @@
 // What pages gain with script. Each works without.
 "use strict";
 
-// `/` goes to the search of the page.
+// `/` goes to the search of the page, or to the first field of its filter.
 document.addEventListener("keydown", (event) => {
   const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
-  const search = document.querySelector("input[type=search]");
+  const search = document.querySelector("main input[type=search], main .filters input:not([type=hidden])");
   if (event.key === "/" && !isTyping && search && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
     search.focus();
@@ -98,6 +98,26 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = false;
     location.reload();
   }
+});
+
+// What had the focus when its part of the page was replaced has it again: the link with the same
+// address, or the field or button with the same name. Elements with an id are looked after by htmx.
+const sameAs = (element) => {
+  const names = ["href", "name", "value"].filter((name) => element.hasAttribute(name));
+  const values = names.map((name) => `[${name}="${CSS.escape(element.getAttribute(name))}"]`);
+  return element.localName + values.join("");
+};
+let focused = null;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { activeElement: element } = document;
+  const isReplaced = !element.id && element !== document.body && event.detail.target.contains(element);
+  focused = isReplaced && { same: sameAs(element) };
+  if (focused) focused.place = [...document.querySelectorAll(focused.same)].indexOf(element);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (!focused) return;
+  document.querySelectorAll(focused.same)[focused.place]?.focus({ preventScroll: true });
+  focused = null;
 });
 
 // The address of a list without the fields that were left empty.

@@ -119,3 +119,24 @@ pub(super) async fn tab_to(chrome: &Chrome, what: &str) {
     }
     panic!("Tab never reaches {what}:\n{}", chrome.text().await);
 }
+
+/// What has the focus keeps it when its part of the page is replaced.
+#[tokio::test]
+async fn ui_focus_and_search_are_where_the_keyboard_left_them() {
+    let gate = gate().await;
+    let chrome = signed_in(&gate).await;
+    let focused = "return document.activeElement.getAttribute('href')";
+    chrome.ask("document.querySelector('#live .tiles a[href=\"/users\"]').focus()").await;
+    chrome.ask("document.querySelector('#live').dataset.old = ''").await;
+    chrome.find("#live:not([data-old])").await;
+    assert_eq!(chrome.ask(focused).await, "/users");
+    for (page, field) in [("/users", "search"), ("/audit", "actor"), ("/lockouts", "name")] {
+        chrome.goto(page).await;
+        chrome.keys("/").await;
+        assert_eq!(chrome.ask("return document.activeElement.name").await, field, "{page}");
+    }
+    // In a field it is a character.
+    chrome.keys("a/").await;
+    assert_eq!(chrome.ask("return document.activeElement.value").await, "a/");
+    chrome.quiet().await;
+}
