@@ -28,6 +28,7 @@ async fn ui_compares_two_groups() {
     let page = auditor.open("/groups/compare?a=no-access&b=admin").await;
     page.says("They differ in 24 permissions.");
     page.says("class=\"differs\"");
+    page.lacks("Choose two groups");
     let same = auditor.open("/groups/compare?a=admin&b=admin").await;
     same.says("They differ in 0 permissions.");
     same.lacks("class=\"differs\"");

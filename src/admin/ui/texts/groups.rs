@@ -42,6 +42,7 @@ texts! {
         copy_lead: Text,
         copy_of: Phrase<Group>,
         compare: Text,
+        compare_lead: Text,
         compare_one: Text,
         compare_other: Text,
         compare_button: Text,
