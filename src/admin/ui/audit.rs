@@ -105,6 +105,12 @@ impl Entry {
         Some(address("/audit", &[("user", self.user.as_deref()?)]))
     }
 
+    /// The page of the job that made the change.
+    fn job(&self) -> Option<String> {
+        let id = self.reason.as_deref()?.strip_prefix("job ")?;
+        (self.kind != "job.failed" && !id.contains(' ')).then(|| format!("/jobs/{}", segment(id)))
+    }
+
     /// The names of the fields that it changed, at most five.
     fn changed(&self) -> String {
         let names = self.after.iter().chain(&self.before).flat_map(Map::keys);

@@ -50,7 +50,8 @@ struct Page<'a> {
     frame: Frame<'a>,
     text: &'a Words,
     shown: Shown<'a>,
-    languages: Vec<&'a str>,
+    /// Tags of the languages, and what each calls itself.
+    languages: Vec<(&'a str, &'a str)>,
     settings: Vec<Setting<'a>>,
     adjusted: Vec<Filled<'a>>,
 }
@@ -62,11 +63,12 @@ pub(super) async fn show(visit: Visit) -> PageResult {
         let says = if note.dark_page { &text.too_dark } else { &text.too_light };
         says.with(note.key, note.given.to_string(), note.used.to_string())
     });
+    let languages = visit.ui.previews.languages();
     visit.show(&Page {
         frame: visit.frame(),
         text,
         shown: Shown::of(&visit),
-        languages: visit.ui.previews.languages(),
+        languages: languages.iter().map(|tag| (*tag, name_of(tag))).collect(),
         settings: settings(branding, text),
         adjusted: adjusted.collect(),
     })
@@ -134,6 +136,24 @@ impl Page<'_> {
             PreviewPage::SecureLink => &self.text.secure_link,
             PreviewPage::NoAccess => &self.text.no_access,
         }
+    }
+}
+
+/// What a language calls itself; its tag if it is not a common one of the pages.
+fn name_of(tag: &str) -> &str {
+    match tag {
+        "cs" => "Čeština",
+        "da" => "Dansk",
+        "de" => "Deutsch",
+        "en" => "English",
+        "es" => "Español",
+        "fr" => "Français",
+        "it" => "Italiano",
+        "nl" => "Nederlands",
+        "pl" => "Polski",
+        "pt" => "Português",
+        "sv" => "Svenska",
+        other => other,
     }
 }
 

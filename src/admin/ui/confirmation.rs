@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::client::Write;
 use super::frame::Frame;
+use super::groups;
 use super::number::separated;
 use super::refusal::{Answer, Refusal};
 use super::texts::{Catalogue, Consequences as Words, PeopleAndPermission};
@@ -44,9 +45,19 @@ pub(super) struct Changes {
 #[derive(Debug, Deserialize)]
 struct PermissionChange {
     permission: String,
+    /// Its name; empty if the policy in force does not have it.
+    #[serde(skip)]
+    name: String,
     people: u64,
     #[serde(default)]
     routes: Vec<String>,
+}
+
+impl PermissionChange {
+    /// Its name, or its id.
+    fn name(&self) -> &str {
+        if self.name.is_empty() { &self.permission } else { &self.name }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -61,6 +72,23 @@ struct DryRun {
 }
 
 impl Changes {
+    /// The same with the names of the permissions.
+    ///
+    /// # Errors
+    /// When the permissions cannot be read.
+    pub(super) async fn named(mut self, visit: &Visit) -> Answer<Self> {
+        if self.gains.is_empty() && self.loses.is_empty() {
+            return Ok(self);
+        }
+        let known = groups::permissions(visit).await?;
+        for change in self.gains.iter_mut().chain(&mut self.loses) {
+            if let Some(permission) = known.iter().find(|it| it.id == change.permission) {
+                change.name.clone_from(&permission.name);
+            }
+        }
+        Ok(self)
+    }
+
     /// Whether the change does nothing beyond what was asked for.
     pub(super) fn is_empty(&self) -> bool {
         let Self { gains, loses, access, sessions_ended, links_closed, mails, warnings } = self;
@@ -84,7 +112,7 @@ impl Changes {
         let words = &text.consequences;
         let says = |changes: &[PermissionChange], says: &Phrase<PeopleAndPermission>| {
             let sentence = |change: &PermissionChange| {
-                let says = says.with(people(change.people, words, text), &change.permission);
+                let says = says.with(people(change.people, words, text), change.name());
                 format!("{says}{}", routes(&change.routes, words))
             };
             changes.iter().map(sentence).collect::<Vec<_>>()
@@ -228,7 +256,7 @@ pub(super) async fn needed(visit: &Visit, write: Write<'_>) -> Answer<Option<Cha
 pub(super) async fn tried(visit: &Visit, write: Write<'_>) -> Answer<Changes> {
     let answer: Value = visit.client.try_out(write).await?;
     match serde_json::from_value::<DryRun>(answer) {
-        Ok(DryRun { changes }) => Ok(changes),
+        Ok(DryRun { changes }) => changes.named(visit).await,
         Err(error) => Err(Refusal::broken(&error.to_string())),
     }
 }

@@ -17,6 +17,7 @@ use self::ways::Ways;
 use super::fields::address;
 use super::frame::Frame;
 use super::groups::{self, Group};
+use super::organizations::names::Names;
 use super::texts::Explain;
 use super::visit::{PageResult, Visit};
 use crate::web::text::Text;
@@ -32,6 +33,8 @@ struct Page<'a> {
     question: Question<'a>,
     groups: Vec<Group>,
     answer: Option<Answered>,
+    /// The name of the organization that the answer is about.
+    organizations: Names,
     ways: Option<Ways>,
     done: Option<&'a Text>,
     problem: Option<String>,
@@ -52,6 +55,7 @@ pub(super) async fn show(visit: Visit) -> PageResult {
         question,
         groups,
         answer: None,
+        organizations: Names::default(),
         ways: None,
         done,
         problem: (visit.query.get("done") == "changed").then(|| text.changed.to_string()),
@@ -61,6 +65,8 @@ pub(super) async fn show(visit: Visit) -> PageResult {
     match visit.client.get::<Answered>(&path).await {
         Ok(answer) => {
             page.ways = Ways::of(&visit, &answer, &page.groups, &page.question).await?;
+            let session = answer.session.as_ref().map(|session| session.organization.as_str());
+            page.organizations = Names::read(&visit, session.into_iter()).await;
             page.answer = Some(answer);
             visit.show(&page)
         }

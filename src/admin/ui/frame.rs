@@ -68,7 +68,7 @@ impl<'a> Frame<'a> {
 
     /// The name of the visitor's role.
     pub(super) fn role(&self) -> &str {
-        self.who.map_or("", |who| who.role.name())
+        self.who.map_or("", |who| self.text.names.roles.of(who.role.name()))
     }
 
     /// A number with separators.

@@ -17,7 +17,7 @@ use crate::web::text::Text;
 pub(super) struct Job {
     pub(super) id: String,
     pub(super) kind: String,
-    /// What it does, in English.
+    /// What it does.
     pub(super) summary: String,
     pub(super) state: State,
     pub(super) done: u64,

@@ -18,6 +18,8 @@ pub(super) struct Messages {
     quotes: (String, String),
     /// Between the last two of several parts.
     and: String,
+    /// The same for alternatives.
+    or: String,
     /// Each sentence of the API with the one in this language. `{name}` stands for a value, and
     /// the values of both have the same names.
     sentences: BTreeMap<String, String>,
@@ -26,7 +28,7 @@ pub(super) struct Messages {
 impl Messages {
     /// A message of the API in this language.
     pub(super) fn say(&self, message: &str) -> String {
-        let said = self.translated(message, DEPTH).unwrap_or_else(|| message.to_owned());
+        let said = self.translate(message);
         let [opening, closing] = [&*self.quotes.0, &*self.quotes.1];
         let mut parts = said.split('`');
         let mut quoted = parts.next().unwrap_or_default().to_owned();
@@ -37,6 +39,36 @@ impl Messages {
         quoted
     }
 
+    /// The same with a capital letter at its beginning, unless it begins with a name.
+    pub(super) fn sentence(&self, message: &str) -> String {
+        let said = self.say(message);
+        let mut rest = said.chars();
+        match rest.next() {
+            Some(first) => first.to_uppercase().chain(rest).collect(),
+            None => said,
+        }
+    }
+
+    /// A message in which these names are not in backquotes.
+    pub(super) fn say_with_names<'a>(
+        &self,
+        message: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> String {
+        if self.sentences.is_empty() {
+            return self.say(message);
+        }
+        let mut names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+        // A name may be part of another one.
+        names.sort_unstable_by_key(|name| std::cmp::Reverse(name.len()));
+        self.say(&in_backquotes(message, &names))
+    }
+
+    /// The same as [`Self::say`], with names in backquotes.
+    pub(super) fn translate(&self, message: &str) -> String {
+        self.translated(message, DEPTH).unwrap_or_else(|| message.to_owned())
+    }
+
     /// The sentence that fits best: the one that says most of the message itself.
     fn translated(&self, message: &str, depth: usize) -> Option<String> {
         let fitting =
@@ -45,8 +77,10 @@ impl Messages {
         let values = values(pattern, message)?;
         let value_of = |wanted: &str| {
             let (_, value) = values.iter().find(|(name, _)| *name == wanted)?;
-            // What is in backquotes is a name.
-            let is_name = pattern.contains(&format!("`{{{wanted}}}`"));
+            // What is in quotation marks is a name.
+            let is_name = ['`', '"']
+                .iter()
+                .any(|mark| pattern.contains(&format!("{mark}{{{wanted}}}{mark}")));
             let said = if is_name { None } else { self.part(value, depth) };
             Some(said.unwrap_or_else(|| (*value).to_owned()))
         };
@@ -64,12 +98,34 @@ impl Messages {
 
     /// The same of several parts, if each of them is known.
     fn several(&self, parts: &str, depth: usize) -> Option<String> {
-        let (first, last) = parts.rsplit_once(" and ")?;
-        let first: Option<Vec<_>> =
-            first.split(", ").map(|part| self.translated(part, depth)).collect();
-        let (first, last) = (first?.join(", "), self.translated(last, depth)?);
-        Some(format!("{first} {} {last}", self.and))
+        let said_of = |part: &str| {
+            let is_name = part.len() > 1 && part.starts_with('`') && part.ends_with('`');
+            if is_name { Some(part.to_owned()) } else { self.translated(part, depth) }
+        };
+        let listed = |parts: &str| {
+            let said: Option<Vec<_>> = parts.split(", ").map(said_of).collect();
+            Some(said?.join(", "))
+        };
+        for (word, said) in [(" and ", &self.and), (" or ", &self.or)] {
+            if let Some((first, last)) = parts.rsplit_once(word) {
+                return Some(format!("{} {said} {}", listed(first)?, said_of(last)?));
+            }
+        }
+        if parts.contains(", ") { listed(parts) } else { None }
     }
+}
+
+/// A text with these names in backquotes, except where they are in quotation marks.
+fn in_backquotes(text: &str, names: &[&str]) -> String {
+    let Some((name, others)) = names.split_first() else { return text.to_owned() };
+    let mut said = String::new();
+    for (at, part) in text.split_inclusive(['`', '"']).enumerate() {
+        match at % 2 {
+            0 => said.push_str(&part.replace(name, &format!("`{name}`"))),
+            _ => said.push_str(part),
+        }
+    }
+    in_backquotes(&said, others)
 }
 
 /// How many characters of a pattern are no values.
@@ -140,8 +196,54 @@ mod tests {
                  diese zuerst",
             ),
             ("something `new`", "something „new“"),
+            (
+                "portal users of organizations: disable, move to the group `and`, require a second factor",
+                "Portalbenutzer von Organisationen: sperren, in die Gruppe „and“ verschieben, zweiten \
+                 Faktor verlangen",
+            ),
+            ("line 3: group: there is no group `x`", "Zeile 3: Gruppe: Gruppe „x“ gibt es nicht"),
         ] {
             assert_eq!(german().say(message), expected);
+        }
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_letter_or_a_name() {
+        for (message, expected) in [
+            ("must not be empty", "Darf nicht leer sein"),
+            (
+                "`liam` is disabled; enable the user first",
+                "„liam“ ist gesperrt; geben Sie das Konto zuerst frei",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(german().sentence(message), expected);
+        }
+    }
+
+    #[test]
+    fn names_in_an_explanation_are_not_translated() {
+        let names = ["Pay and Go", "Pay", "Approve or Decline", "Sales"];
+        let said = |message| german().say_with_names(message, names.into_iter());
+        for (message, expected) in [
+            (
+                "liam may not open GET /pay: needs Pay and Go and Pay, which the group Sales does not have.",
+                "liam darf GET /pay nicht öffnen: das verlangt „Pay and Go“ und „Pay“, und die Gruppe \
+                 „Sales“ hat es nicht.",
+            ),
+            (
+                "A visitor without a session must sign in to send POST /x: needs Approve or Decline.",
+                "Ein Besucher ohne Sitzung muss sich anmelden, um POST /x zu senden: das verlangt \
+                 „Approve or Decline“.",
+            ),
+            (
+                "ann had to sign in to open GET /a (2026-01-02 03:04:05 UTC): the route \"Sales\" needs \
+                 a session. Another policy is in force now.",
+                "ann musste sich anmelden, um GET /a zu öffnen (2026-01-02 03:04:05 UTC): die Route \
+                 „Sales“ verlangt eine Sitzung. Inzwischen gilt ein anderes Regelwerk.",
+            ),
+        ] {
+            assert_eq!(said(message), expected);
         }
     }
 

@@ -51,11 +51,13 @@ fn title<'a>(text: &'a Catalogue, refusal: &Refusal) -> &'a Text {
 /// What the API says, or what the role is that would do.
 pub(super) fn detail(text: &Catalogue, refusal: &Refusal) -> String {
     match (&*refusal.kind, &refusal.role) {
-        ("role-required", Some(role)) => text.notice.role_required.with(role).plain(),
+        ("role-required", Some(role)) => {
+            text.notice.role_required.with(text.names.roles.of(role)).plain()
+        }
         ("not-found", _) => text.notice.not_found_detail.to_string(),
         ("internal", _) => text.notice.broken_detail.to_string(),
         ("out-of-scope", Some(_)) => text.notice.out_of_scope.to_string(),
-        _ => text.api.say(&refusal.detail),
+        _ => text.api.sentence(&refusal.detail),
     }
 }
 

@@ -6,6 +6,7 @@ pub(super) mod editor;
 pub(super) mod filter;
 pub(super) mod link;
 pub(super) mod list;
+pub(super) mod names;
 pub(super) mod new;
 pub(super) mod page;
 pub(super) mod parking;

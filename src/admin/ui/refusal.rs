@@ -70,10 +70,10 @@ impl Refusal {
             {
                 format!("{field}: {}", messages.say(message))
             }
-            _ => messages.say(detail),
+            _ => messages.sentence(detail),
         };
         for error in errors.iter_mut().filter(|error| error.file.is_none()) {
-            error.message = messages.say(&error.message);
+            error.message = messages.sentence(&error.message);
         }
         self
     }
@@ -81,8 +81,15 @@ impl Refusal {
     /// From the body of a response with this status.
     pub(super) fn read(status: StatusCode, body: &[u8]) -> Self {
         match serde_json::from_slice::<Document>(body) {
-            Ok(Document { r#type, detail, role, errors, set_up }) => {
+            Ok(Document { r#type, detail, role, mut errors, set_up }) => {
                 let kind = r#type.strip_prefix(TYPE_PREFIX).unwrap_or_default().to_owned();
+                // The detail begins with the field whose value another record has.
+                if let ("taken", true, Some((field, message))) =
+                    (&*kind, errors.is_empty(), detail.split_once(": "))
+                {
+                    let (field, message) = (field.to_owned(), message.to_owned());
+                    errors.push(FieldError { field, file: None, line: None, message });
+                }
                 Self(Box::new(Parts { status, kind, detail, role, errors, set_up }))
             }
             Err(_) => {
@@ -209,6 +216,19 @@ mod tests {
         assert_eq!(refusal.field("name"), Some("is required"));
         assert_eq!(refusal.apart_from(&["name"]), None);
         assert_eq!(refusal.apart_from(&["login"]), Some("name: is required"));
+    }
+
+    #[test]
+    fn a_taken_name_is_a_problem_of_its_field() {
+        let body = br#"{"type": "urn:portcullis:problem:taken", "title": "Taken", "status": 409,
+            "detail": "login: a portal user `a: b` already exists"}"#;
+        let refusal = Refusal::read(StatusCode::CONFLICT, body);
+        assert_eq!(refusal.field("login"), Some("a portal user `a: b` already exists"));
+        assert_eq!(refusal.apart_from(&["login"]), None);
+        let body = br#"{"type": "urn:portcullis:problem:taken", "title": "Taken", "status": 409,
+            "detail": "already exists"}"#;
+        let refusal = Refusal::read(StatusCode::CONFLICT, body);
+        assert_eq!(refusal.apart_from(&["login"]), Some("already exists"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::fields::{Fields, address, segment};
 use super::frame::Frame;
 use super::groups::Listed;
 use super::organizations::filter::{self, Meant};
+use super::organizations::names::Names;
 use super::organizations::suggestions;
 use super::refusal::{Answer, Refusal};
 use super::texts::Sessions as Words;
@@ -74,6 +75,8 @@ struct View<'a> {
     text: &'a Words,
     filter: Filter<'a>,
     sessions: Vec<Session>,
+    /// The names of their organizations.
+    names: Names,
     next: Option<String>,
     hidden: u64,
     done: Option<&'a Text>,
@@ -202,11 +205,14 @@ pub(super) async fn show(visit: Visit) -> PageResult {
             session.login = login;
         }
     }
+    let ids = sessions.iter().map(|session| session.organization.as_str());
+    let names = Names::read(&visit, ids).await;
     visit.show(&View {
         frame: visit.frame(),
         text,
         next: page.next.map(|next| filter.address(("after", &next))),
         sessions,
+        names,
         organization: Field::new("organization", &text.organization)
             .value(&*filter.organization)
             .suggestions(suggestions::PATH),

@@ -10,6 +10,7 @@ mod end_users;
 mod explain;
 mod groups;
 mod jobs;
+mod names;
 mod organizations;
 mod overview;
 mod people;
@@ -32,6 +33,7 @@ pub(super) use self::end_users::EndUsers;
 pub(super) use self::explain::{Explain, Routes};
 pub(super) use self::groups::Groups;
 pub(super) use self::jobs::{Bulk, Import, Jobs};
+use self::names::Names;
 pub(super) use self::organizations::Organizations;
 pub(super) use self::overview::Overview;
 pub(super) use self::people::People;
@@ -64,7 +66,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
         files!(
             "en": "common", "warnings", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
-            "activity", "api",
+            "activity", "names", "api",
         ),
     ),
     (
@@ -72,7 +74,7 @@ pub(super) const SHIPPED: [(&str, &str); 2] = [
         files!(
             "de": "common", "warnings", "groups", "overview", "preferences", "branding", "administrators", "account", "tokens",
             "audit", "people", "organizations", "end_users", "users", "jobs", "explain",
-            "activity", "api",
+            "activity", "names", "api",
         ),
     ),
 ];
@@ -114,6 +116,7 @@ pub(super) struct AdminTexts {
     pub(super) sessions: Sessions,
     pub(super) lockouts: Lockouts,
     pub(super) mail: Mail,
+    pub(super) names: Names,
     pub(super) api: Messages,
 }
 

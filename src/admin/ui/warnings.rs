@@ -1,5 +1,5 @@
 //! The warnings of the API in the visitor's language, by their names. What they are about is set as
-//! code. Where a warning passes on what another program or a file says, that stays in English.
+//! code.
 
 use std::fmt::Write as _;
 
@@ -17,8 +17,10 @@ pub(super) struct Said {
     /// As HTML.
     statement: String,
     items: Vec<Item>,
-    /// What the API says besides, in English: texts, and names set as code.
+    /// What the API says besides: texts, and names set as code.
     detail: Vec<(String, bool)>,
+    /// Whether that is what another program or a file says, in English.
+    is_foreign: bool,
 }
 
 /// A route that a warning lists.
@@ -46,8 +48,14 @@ impl Said {
             _ => &[],
         };
         let items = lists.iter().map(|subject| Item::of(subject, text)).collect();
-        let detail = if passes_on(warning) { in_parts(&warning.detail) } else { Vec::new() };
-        Self { name, statement, items, detail }
+        // Reasons to skip something are our own.
+        let is_foreign = warning.name != Name::Skipped;
+        let detail = match passes_on(warning) {
+            true if is_foreign => in_parts(&warning.detail),
+            true => in_parts(&text.api.translate(&warning.detail)),
+            false => Vec::new(),
+        };
+        Self { name, statement, items, detail, is_foreign }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -66,7 +74,8 @@ impl Item {
     }
 }
 
-/// Whether the detail of a warning is what another program or a file says.
+/// Whether the detail of a warning is shown: what another program or a file says, or why something is
+/// skipped.
 const fn passes_on(warning: &Warning) -> bool {
     matches!(
         warning.name,
@@ -219,6 +228,12 @@ mod tests {
         assert!(german.contains("antwortet nicht"), "{german}");
         let passed_on = "<span lang=\"en\"><code>a:1</code> &#60;refused&#62;</span>";
         assert!(german.contains(passed_on), "{german}");
+        let skipped = Warning::new(Name::Skipped, "line 2: group: there is no group `x`");
+        let german = said(&skipped, "de");
+        assert!(
+            german.contains("<span>Zeile 2: Gruppe: Gruppe <code>x</code> gibt es"),
+            "{german}"
+        );
         let own = said(&Warning::new(Name::StoreStale, "in English"), "de");
         assert!(!own.contains("in English"), "{own}");
     }

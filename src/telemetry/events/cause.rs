@@ -46,7 +46,7 @@ pub enum Cause {
 impl Cause {
     /// All causes.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::UnknownLogin,
         Self::NoPassword,
         Self::WrongPassword,

@@ -78,7 +78,7 @@ async fn ui_shows_each_role_what_it_may_do() {
         let new = ui.open("/groups/new").await;
         assert_eq!(new.status, if may { 200 } else { 403 }, "{role}");
         if !may {
-            new.says("administrator");
+            new.says("Administrator");
             let editor = ui.open(GROUP).await;
             editor.lacks("name=\"do\"");
             let form = editor.form("/sign-out");
@@ -99,7 +99,7 @@ async fn ui_says_what_a_group_edit_does_before_it_does_it() {
     let form = owner.open(GROUP).await.form(GROUP).set("do", "save").set("name", "Limited");
     let form = form.set("permission", "portal.access");
     let question = owner.submit(&form).await;
-    question.says("<strong>1 person</strong> will lose <strong>tickets.create</strong>");
+    question.says("<strong>1 person</strong> will lose <strong>Tickets – Create New</strong>");
     let before = gate.admin.get("/api/v1/groups/limited").await.ok();
     assert_eq!(before["permissions"].as_array().unwrap().len(), 8);
 
@@ -153,7 +153,10 @@ async fn ui_errors_stand_beside_their_field() {
     let gate = gate().start().await;
     let mut owner = AdminUi::owner(&gate).await;
     let new = owner.open("/groups/new").await.form("/groups");
-    for (name, words) in [("", "name-problem"), ("Limited Portal Group", "role=\"alert\"")] {
+    for (name, words) in [
+        ("", "name-problem"),
+        ("Limited Portal Group", "A group “Limited Portal Group” already exists</p>"),
+    ] {
         let page = owner.submit(&new.clone().set("name", name)).await;
         assert_eq!(page.status, 422, "{name}");
         page.says(words);

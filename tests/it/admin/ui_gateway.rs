@@ -22,9 +22,9 @@ async fn ui_overview_says_what_is_well_and_what_was_refused() {
     assert_eq!(ann.open("/closed/invoices").await.status, 403);
     let page = owner.open("/").await;
     page.lacks("href=\"/organizations/new\"");
-    page.says("<code>missing-permission</code>");
+    page.says(">Missing permission</a>");
     page.says(">ann@acme.example</a>");
-    page.says("<code>wrong-password</code>");
+    page.says("<td>Wrong password</td>");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn ui_shows_preferences_to_readers_who_may_not_change_them() {
     for path in ["/administrators", "/administrators/new", "/tokens", "/tokens/new"] {
         let refused = auditor.open(path).await;
         assert_eq!(refused.status, 403, "{path}");
-        refused.says("the role owner");
+        refused.says("the role Owner");
     }
 }
 
@@ -225,8 +225,8 @@ async fn ui_audit_log_is_filtered_and_shows_differences() {
     list.says("&#60;script&#62;");
     list.lacks("ann@acme.example");
     let by_login = owner.open("/audit?user=ann%40acme.example").await;
-    by_login.says("<code>user.created</code>");
-    by_login.lacks("<code>group.changed</code>");
+    by_login.says("<td title=\"user.created\">Portal user created</td>");
+    by_login.lacks("<td title=\"group.changed\">");
     let of_acme =
         owner.open(&format!("/audit?organization={acme}&kind=organization.created")).await;
     of_acme.says(">Acme</a>");
@@ -238,6 +238,7 @@ async fn ui_audit_log_is_filtered_and_shows_differences() {
     let entry = owner.open(&format!("/audit/{number}")).await;
     entry.says("<div class=\"removed\">chat.start</div>");
     entry.says("<div class=\"added\">invoices.view</div>");
+    entry.says("Group changed: &#60;script&#62;");
     entry.says("1 unchanged");
     assert_eq!(owner.open("/audit/999999").await.status, 404);
 }

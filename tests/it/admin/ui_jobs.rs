@@ -138,6 +138,7 @@ async fn ui_a_file_is_tried_out_and_imported() {
     let job = import(&mut ui, "start", &file).await;
     let job = ended(&mut ui, &job.at).await;
     job.says("Import of portal users");
+    job.says(">acme Ltd</a>");
     job.says("there is no organization");
     let zoe = gate.admin.get("/api/v1/users?login=zoe").await.ok();
     assert_eq!(zoe["items"][0]["name"], SCRIPT);

@@ -52,7 +52,7 @@ async fn ui_a_kept_form_is_asked_about_again() {
     kept.says(&format!("<code>{GROUP}</code>"));
     kept.lacks("another account");
     let asked = owner.submit(&kept.form(GROUP)).await;
-    asked.says("will lose <strong>tickets.create</strong>");
+    asked.says("will lose <strong>Tickets – Create New</strong>");
     assert_eq!(permissions(&gate).await, before);
     let saved = owner.submit(&asked.form(GROUP)).await;
     assert_eq!(saved.at, "/groups/limited?done=saved");

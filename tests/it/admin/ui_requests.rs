@@ -67,7 +67,7 @@ async fn r34_ui_an_own_account_is_not_reset_by_its_session() {
         let form = page.form(&at).set("do", act).set("password", ANOTHER).set("confirmed", "yes");
         let refused = owner.submit(&form.set("version", "")).await;
         assert_eq!(refused.status, 409, "{act}");
-        refused.says("this is your own account");
+        refused.says("This is your own account");
     }
     let origin = format!("http://{}", owner.browser.host());
     let headers = [("origin", &*origin), ("content-type", "application/json")];
@@ -120,9 +120,9 @@ async fn ui_a_refusal_is_in_the_language_of_the_page() {
     let origin = format!("http://{}", owner.browser.host());
     for (language, name, words) in [
         ("de", "Sales", "Gruppe „Sales“ gibt es schon"),
-        ("de", "", "darf nicht leer sein"),
-        ("en", "Sales", "a group “Sales” already exists"),
-        ("en", "", "must not be empty"),
+        ("de", "", "Darf nicht leer sein"),
+        ("en", "Sales", "A group “Sales” already exists"),
+        ("en", "", "Must not be empty"),
     ] {
         let headers = [("origin", &*origin), ("accept-language", language)];
         let body = form.clone().set("name", name).encoded();

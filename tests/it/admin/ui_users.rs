@@ -30,6 +30,29 @@ async fn liam(gate: &TestGate) -> (String, String) {
 }
 
 #[tokio::test]
+async fn ui_lists_name_organizations_by_their_names() {
+    let gate = gate().start().await;
+    acme(&gate).await;
+    let other = json!({ "id": "other", "name": SCRIPT, "email": "x@other.example" });
+    gate.admin.post("/api/v1/organizations", other).await.created();
+    gate.admin.user("other", "oz", "limited").await;
+    let mut browser = Browser::at(&gate);
+    browser.sign_in("oz", PASSWORD).await;
+    let entries = gate.admin.get("/api/v1/audit?kind=user.created").await.ok();
+    let entry = format!("/audit/{}", entries["items"][0]["number"]);
+    let mut ui = AdminUi::owner(&gate).await;
+    for page in ["/users", "/sessions", "/explain?who=user&user=oz&target=/closed/a", &entry] {
+        ui.open(page).await.says(">&#60;script&#62;alert(1)&#60;/script&#62;</a>");
+    }
+    ui.open("/explain/people?user=oz").await.says("&#60;script&#62;");
+
+    // Nothing is named that the visitor may not see.
+    let mut limited =
+        AdminUi::signed_in(&gate, "lim", json!({ "role": "auditor", "scope": ["acme"] })).await;
+    limited.open("/users").await.lacks("&#60;script&#62;");
+}
+
+#[tokio::test]
 async fn ui_r15_a_person_is_invited_with_the_login_proposed() {
     let gate = gate().start().await;
     acme(&gate).await;
@@ -276,7 +299,7 @@ async fn ui_bulk_actions_ask_first_and_queue_a_job() {
     }
     let moved = both.set("do", "group").set("group", "no-access");
     let asked = ui.submit(&moved).await;
-    asked.says("Change 2 portal users?");
+    asked.says("2 portal users?");
     asked.says("<strong>2 people</strong> will lose access to the portal");
     let at = ui.confirm(&moved).await.at;
     assert!(at.starts_with("/jobs/"), "{at}");
@@ -301,7 +324,7 @@ async fn ui_a_bulk_action_reaches_all_that_match() {
     list.says("All that match the filter, on other pages too");
     let form = list.form("/users/bulk").set("all", "yes").set("do", "disable");
     let asked = ui.submit(&form).await;
-    asked.says("Change 55 portal users?");
+    asked.says("55 portal users?");
     asked.says("href=\"/users?search=bulk\"");
     assert_eq!(stored(&gate, "bulk54@acme.example").await["disabled"], false);
     let at = ui.confirm(&form).await.at;

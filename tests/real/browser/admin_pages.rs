@@ -15,6 +15,9 @@ const ENTER: &str = "\u{e007}";
 const LINKS: &str = "return [...document.querySelectorAll('a[href^=\"/\"]')]
     .filter(link => !link.hasAttribute('download')).map(link => link.getAttribute('href'))";
 
+/// The pages at whose place others have the id of a record.
+const WORDS: [&str; 5] = ["new", "compare", "checkpoint", "verification", "second-factor"];
+
 /// A gateway with records of every kind, and an owner.
 pub(super) async fn gate() -> TestGate {
     let gate = TestGate::builder().setting("admin.require_mfa", "false").start().await;
@@ -110,8 +113,8 @@ impl Crawl {
     }
 }
 
-/// What pages have in common whose addresses differ by an id: the first and, if it is a word of the
-/// UI, the last part of the path, how many parts it has, and the names of the parameters.
+/// What pages have in common whose addresses differ by an id: the parts of the path that are words of
+/// the UI, how many parts it has, and the names of the parameters.
 pub(super) fn kind(address: &str) -> String {
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
     let names: Vec<_> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
@@ -119,8 +122,9 @@ pub(super) fn kind(address: &str) -> String {
     let last = if parts.len() > 2 { parts[2..].join("/") } else { String::new() };
     let last =
         last.split('/').filter(|part| part.chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+    let second = parts.get(1).filter(|part| WORDS.contains(part)).unwrap_or(&"");
     format!(
-        "{} {} {} {}",
+        "{} {second} {} {} {}",
         parts[0],
         parts.len(),
         last.collect::<Vec<_>>().join("/"),

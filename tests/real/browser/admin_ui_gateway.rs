@@ -187,7 +187,7 @@ async fn ui_audit_log_is_filtered_read_and_exported_by_clicks() {
     std::fs::create_dir(&folder).unwrap();
     chrome.downloads_to(&folder).await;
     chrome.press("Audit log").await;
-    chrome.sees("user.created").await;
+    chrome.sees("Portal user created").await;
     chrome.find("select[name=kind] option:nth-child(2)").await;
     let choose = "[...document.querySelectorAll('select[name=kind] option')]
         .find(it => it.value === 'group.changed').setAttribute('id', 'chosen')";

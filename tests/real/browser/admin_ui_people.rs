@@ -106,7 +106,7 @@ async fn ui_checked_users_are_counted_and_changed_together() {
     chrome.find("input[name=user]").await.click().await.unwrap();
     chrome.find("select[name=do] option[value=disable]").await.click().await.unwrap();
     chrome.press("Apply").await;
-    chrome.sees("Change 1 portal user?").await;
+    chrome.sees("1 portal user?").await;
     chrome.press("Disable").await;
     until(&chrome, "return location.pathname.startsWith('/jobs/')").await;
     for _ in 0..200 {

@@ -47,9 +47,8 @@ impl Form {
     /// The same with what the API says about its fields.
     pub(super) fn with_problems(self, refusal: &Refusal) -> Self {
         let about = |name: &str| refusal.field(name).map(str::to_owned);
-        let is_taken = refusal.kind == "taken";
         Self {
-            login_problem: about("login").or_else(|| is_taken.then(|| refusal.detail.clone())),
+            login_problem: about("login"),
             email_problem: about("email"),
             password_problem: about("password"),
             rights: self.rights.with_problems(refusal),

@@ -13,7 +13,6 @@ use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::texts::Audit;
 use crate::admin::ui::visit::{PageResult, Visit};
 use crate::directory::records::Authority;
-use crate::directory::records::audit::{NOUNS, OTHER_KINDS};
 
 /// How many entries a page has.
 const LIMIT: &str = "50";
@@ -47,7 +46,8 @@ struct Page<'a> {
     hidden: u64,
     first: Option<String>,
     next: Option<String>,
-    kinds: Vec<String>,
+    /// Each kind of entries, and the words for it.
+    kinds: Vec<(&'a str, &'a str)>,
     may_export: bool,
     organization: Field<'a>,
     /// The organizations that the filter may mean: an address of this page, and a name.
@@ -93,7 +93,7 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
         hidden: hidden.unwrap_or(0),
         first: visit.query.has("after").then(|| at(filters.clone())),
         next: next.map(|next| at(filters.with("after", next))),
-        kinds: kinds(),
+        kinds: kinds(&visit),
         organization: Field::new("organization", &text.organization)
             .value(&*meant.id)
             .suggestions(suggestions::PATH),
@@ -125,9 +125,10 @@ async fn user_id(visit: &Visit, typed: &str) -> Answer<String> {
     Ok(found.map_or_else(|| typed.to_owned(), |user| user.id))
 }
 
-/// All kinds of entries.
-fn kinds() -> Vec<String> {
-    let changes = ["created", "changed", "deleted"];
-    let of_records = NOUNS.iter().flat_map(|noun| changes.map(|change| format!("{noun}.{change}")));
-    of_records.chain(OTHER_KINDS.iter().map(ToString::to_string)).collect()
+/// All kinds of entries with the words for each, in the order of the words.
+fn kinds(visit: &Visit) -> Vec<(&str, &str)> {
+    let words = &visit.text().names.kinds;
+    let mut kinds: Vec<_> = words.iter().collect();
+    kinds.sort_unstable_by_key(|(_, words)| words.to_lowercase());
+    kinds
 }

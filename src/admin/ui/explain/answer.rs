@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::admin::ui::fields::{address, segment};
+use crate::admin::ui::messages::Messages;
 use crate::admin::ui::texts::Explain;
 use crate::web::text::Text;
 
@@ -13,7 +14,7 @@ use crate::web::text::Text;
 #[derive(Debug, Deserialize)]
 pub(super) struct Answered {
     /// The decision and its reason, in English.
-    pub(super) sentence: String,
+    sentence: String,
     pub(super) decision: String,
     pub(super) reason: String,
     pub(super) route: Option<String>,
@@ -66,6 +67,11 @@ pub(super) struct NearRoute {
 }
 
 impl Answered {
+    /// The decision and its reason in the reader's language.
+    pub(super) fn sentence(&self, messages: &Messages) -> String {
+        messages.say_with_names(&self.sentence, self.names.values().map(String::as_str))
+    }
+
     /// The reason and the missing permissions, once the person can sign in.
     pub(super) fn with_access(&self) -> (&str, &[String]) {
         match &self.with_access {

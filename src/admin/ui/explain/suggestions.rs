@@ -4,6 +4,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use crate::admin::ui::fields::address;
+use crate::admin::ui::organizations::names::Names;
 use crate::admin::ui::visit::{PageResult, Visit};
 
 /// How many are proposed.
@@ -44,8 +45,13 @@ pub(in crate::admin::ui) async fn people(visit: Visit) -> PageResult {
     let search = visit.query.get("user");
     let path = address("/api/v1/users", &[("limit", MOST), ("search", search)]);
     let people: Listed<Person> = visit.client.get(&path).await?;
+    let ids = people.items.iter().map(|person| person.organization.as_str());
+    let names = Names::read(&visit, ids).await;
     let people = people.items.into_iter();
-    let people = people.map(|it| Suggestion { value: it.login, label: it.organization });
+    let people = people.map(|person| {
+        let label = names.of(&person.organization).to_owned();
+        Suggestion { value: person.login, label }
+    });
     visit.show(&Suggestions { suggestions: people.collect() })
 }
 

@@ -9,6 +9,7 @@ use crate::admin::ui::client::Write;
 use crate::admin::ui::confirmation::{self, CONFIRMED, Changes, Question};
 use crate::admin::ui::fields::{address, segment};
 use crate::admin::ui::frame::Frame;
+use crate::admin::ui::organizations::names::Names;
 use crate::admin::ui::texts::Jobs;
 use crate::admin::ui::visit::{PageResult, Visit};
 use crate::directory::records::Authority;
@@ -27,7 +28,6 @@ struct Line {
     user: Option<String>,
     login: Option<String>,
     line: Option<u64>,
-    /// In English.
     reason: Option<String>,
 }
 
@@ -53,6 +53,8 @@ struct Page<'a> {
     job: Job,
     tiles: Vec<Tile<'a>>,
     lines: Vec<Line>,
+    /// The names of their organizations.
+    names: Names,
     /// The address of this page.
     here: String,
     next: Option<String>,
@@ -130,6 +132,8 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
         let address = address(&own, &[("result", if is_chosen { "" } else { name })]);
         Some(Tile { words: result(text, name)?, count, address, is_chosen })
     });
+    let ids = lines.items.iter().filter_map(|line| line.organization.as_deref());
+    let names = Names::read(&visit, ids).await;
     let page = Page {
         frame: visit.frame(),
         text,
@@ -140,6 +144,7 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
         has_file: lines.items.iter().any(|line| line.line.is_some()),
         may_cancel: job.state.is_open() && visit.may(Authority::Manage),
         lines: lines.items,
+        names,
         job,
     };
     visit.show(&page)

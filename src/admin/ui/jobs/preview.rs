@@ -35,6 +35,7 @@ impl Preview {
         let answer = visit.client.try_out(write).await?;
         let DryRun { changes, counts } =
             serde_json::from_value(answer).map_err(|error| Refusal::broken(&error.to_string()))?;
+        let changes = changes.named(visit).await?;
         let text: &Catalogue = visit.text();
         Ok(Self { counts, sentences: changes.sentences(text), warnings: changes.warnings(text) })
     }

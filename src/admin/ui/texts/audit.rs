@@ -25,6 +25,7 @@ texts! {
         until: Text,
         via: Text,
         reason: Text,
+        job: Text,
         source: Text,
         number: Text,
         changes: Text,

@@ -137,8 +137,11 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
     let back = address("/users", &filter.parameters());
     let question = Question {
         title: match count {
-            Some(count) => text.bulk_question.of(count.try_into().unwrap_or(u64::MAX)).plain(),
-            None => text.bulk_many_question.to_string(),
+            Some(count) => {
+                let count = text.bulk_question.of(count.try_into().unwrap_or(u64::MAX)).plain();
+                format!("{action}: {count}")
+            }
+            None => format!("{action}: {}", text.bulk_many_question),
         },
         action: action.to_string(),
         to: "",

@@ -9,6 +9,7 @@ use crate::admin::ui::fields::{Fields, address};
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::groups::{self, Group};
 use crate::admin::ui::listed::{Listed, Pages};
+use crate::admin::ui::organizations::names::Names;
 use crate::admin::ui::organizations::{self, Organization, filter, suggestions};
 use crate::admin::ui::people::{choices, group_name};
 use crate::admin::ui::refusal::{Answer, Refusal};
@@ -26,6 +27,8 @@ pub(super) struct Page<'a> {
     text: &'a Users,
     users_text: &'a Users,
     users: Vec<User>,
+    /// The names of their organizations.
+    names: Names,
     groups: Vec<Group>,
     pages: Pages,
     /// How many are outside of the visitor's scope.
@@ -86,6 +89,8 @@ pub(super) async fn page<'a>(
         Ok(listed) => (listed, organization),
         Err(refusal) => unknown(&refusal, organization).ok_or(refusal)?,
     };
+    let ids = listed.items.iter().map(|user| user.organization.as_str());
+    let names = Names::read(visit, ids).await;
     Ok(Page {
         frame: visit.frame(),
         text,
@@ -93,6 +98,7 @@ pub(super) async fn page<'a>(
         groups: groups::all(visit).await?,
         pages: Pages::between(PATH, query, listed.next.as_deref()),
         users: listed.items,
+        names,
         hidden: listed.hidden.unwrap_or_default(),
         search,
         group,
