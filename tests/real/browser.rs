@@ -13,6 +13,7 @@ mod admin_ui_ops;
 mod admin_ui_people;
 mod admin_ui_phone;
 mod admin_ui_sign_in;
+mod admin_ui_visitors;
 mod banner;
 mod branding;
 mod coming_back;

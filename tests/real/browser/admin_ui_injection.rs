@@ -18,7 +18,7 @@ const TOO_LONG: usize = 20_000;
 const OF_A_KIND: usize = 3;
 
 /// Runs in each page before its own scripts: keeps what was run, and what the policy blocked.
-const WATCH: &str = "
+pub(super) const WATCH: &str = "
     window.ran = [];
     for (const name of ['alert', 'confirm', 'prompt', 'print'])
       window[name] = text => window.ran.push(`${name} ${text}`);
@@ -45,34 +45,41 @@ struct Typed {
 
 /// All that was found.
 #[derive(Debug, Default)]
-struct Trial {
-    faults: BTreeSet<String>,
-    shown: BTreeSet<String>,
+pub(super) struct Trial {
+    /// What ran, or would run, and markup that came from a text.
+    pub(super) faults: BTreeSet<String>,
+    /// The texts of the corpus on the pages.
+    pub(super) shown: BTreeSet<String>,
     typed: BTreeMap<u32, Typed>,
     tried: Vec<String>,
 }
 
 impl Trial {
     /// Opens all pages. Sends these texts with their forms, and looks at the pages themselves.
-    async fn visit(&mut self, chrome: &Chrome, corpus: &[String]) {
+    pub(super) async fn visit(&mut self, chrome: &Chrome, corpus: &[String]) {
         let mut crawl = Crawl::new(OF_A_KIND);
         while let Some(page) = crawl.next() {
             chrome.goto(&page).await;
             // Sending forms may lead the session astray; the links are read first.
             crawl.follow(chrome).await;
-            let script = format!(
-                "const done = arguments[arguments.length - 1];
-                 const [corpus, password, first, known] = {};\n{}",
-                json!([corpus, PASSWORD, self.typed.len(), self.tried]),
-                include_str!("injection.js"),
-            );
-            let found = chrome.ask_later(&script).await;
-            let found: Found = serde_json::from_value(found).unwrap();
-            self.faults.extend(found.faults);
-            self.shown.extend(found.shown);
-            self.typed.extend(found.typed);
-            self.tried.extend(found.tried);
+            self.look(chrome, corpus).await;
         }
+    }
+
+    /// Sends these texts with the forms of the page that is shown, and looks at the page itself.
+    pub(super) async fn look(&mut self, chrome: &Chrome, corpus: &[String]) {
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             const [corpus, password, first, known] = {};\n{}",
+            json!([corpus, PASSWORD, self.typed.len(), self.tried]),
+            include_str!("injection.js"),
+        );
+        let found = chrome.ask_later(&script).await;
+        let found: Found = serde_json::from_value(found).unwrap();
+        self.faults.extend(found.faults);
+        self.shown.extend(found.shown);
+        self.typed.extend(found.typed);
+        self.tried.extend(found.tried);
     }
 
     /// The fields of which no text was shown as it was typed.
@@ -86,12 +93,17 @@ impl Trial {
     }
 }
 
+/// The texts that would run.
+pub(super) fn corpus() -> Vec<String> {
+    serde_json::from_str(CORPUS).unwrap()
+}
+
 #[tokio::test]
 async fn ui_runs_nothing_that_is_typed_into_a_field() {
     let gate = gate().await;
     let chrome = signed_in(&gate).await;
     chrome.before_each_page(WATCH).await;
-    let mut corpus: Vec<String> = serde_json::from_str(CORPUS).unwrap();
+    let mut corpus = corpus();
     corpus.push(format!("{{n}}{}", "<b data-injected>".repeat(TOO_LONG / 17)));
     let mut trial = Trial::default();
     trial.visit(&chrome, &corpus).await;
