@@ -195,7 +195,7 @@ impl Server {
         let certificates = api.certificates();
         let admin = admin_listener(settings, (sockets.admin, by_admin), api, &key)?;
         let listeners = gateway.tls.iter().chain(&admin.tls);
-        let certificates = CertificateWatch::new(listeners, certificates);
+        let certificates = CertificateWatch::new(listeners, upstreams.dialer().tls(), certificates);
         let network = ServerRuntime {
             gateway,
             admin,

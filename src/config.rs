@@ -97,7 +97,7 @@ pub use self::telemetry::{Decisions, RecordFormat, RecordOutput, Telemetry, Trac
 pub use self::tls::Tls;
 pub use self::upstream::Upstream;
 pub use self::upstream_server::{Transport, UpstreamServer};
-pub use self::upstream_tls::UpstreamTls;
+pub use self::upstream_tls::{UPSTREAM_TLS, UpstreamTls};
 pub use self::warning_name::WarningName;
 
 #[cfg(test)]

@@ -18,7 +18,7 @@
 //! | `exchange`, `send`, `lease`, `request_body`, `bounds` | sending it, and the limits on that |
 //! | [`upstream`], `portal_connection`, `upstream_error` | the portal's servers, and connections to them |
 //! | [`rotation`], [`server_state`], `server_changes` | which of them gets a request |
-//! | [`dial`], `tls_refusal`, [`probe`] | connecting to them, why TLS failed, and requests of the gateway itself |
+//! | [`dial`], [`upstream_tls`], `tls_refusal`, [`probe`] | connecting to them, the certificates for that, why TLS failed, and requests of the gateway itself |
 //! | `banner` | the banner in pages that staff view |
 //! | `response_body`, `location`, `tunnel` | the response, or a WebSocket, on its way to the client |
 //! | `watch` | the re-check of what is open (I7) |
@@ -56,6 +56,7 @@ mod tls_refusal;
 mod tunnel;
 pub mod upstream;
 mod upstream_error;
+pub mod upstream_tls;
 mod watch;
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The gateway's certificates: when they expire, and whether new files could be read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,7 +16,16 @@ const REPORTED_BEFORE: i64 = 14;
 
 /// The certificates that the gateway presents to clients and to the portal. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Certificates(Arc<Mutex<Vec<Certificate>>>);
+pub struct Certificates(Arc<Mutex<Noted>>);
+
+/// What is known of them.
+#[derive(Debug, Default)]
+struct Noted {
+    certificates: Vec<Certificate>,
+    /// Why files without a certificate of the gateway, which were changed, could not be read, by
+    /// their setting.
+    problems: BTreeMap<String, String>,
+}
 
 /// A certificate of the gateway.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
@@ -33,30 +43,37 @@ pub struct Certificate {
 impl Certificates {
     /// Those that these settings name. One whose end cannot be read is left out.
     pub(super) fn read(settings: &Settings) -> Self {
-        Self(Arc::new(Mutex::new(settings.certificates().filter_map(read).collect())))
+        let certificates = settings.certificates().filter_map(read).collect();
+        Self(Arc::new(Mutex::new(Noted { certificates, ..Noted::default() })))
     }
 
     /// All of them, in the order of the settings.
     #[must_use]
     pub fn all(&self) -> Vec<Certificate> {
-        self.0.lock().clone()
+        self.0.lock().certificates.clone()
     }
 
-    /// Notes that a certificate is read from its files again, or why that is not possible.
-    pub fn note(&self, files: &Tls, reloaded: Result<(), String>) {
-        let read = reloaded.is_ok().then(|| read(files)).flatten();
-        let mut all = self.0.lock();
-        if let Some(certificate) = all.iter_mut().find(|it| it.setting == files.at) {
-            match (read, reloaded) {
-                (Some(read), _) => *certificate = read,
-                (None, reloaded) => certificate.problem = reloaded.err(),
-            }
+    /// Notes that the files of a setting are read again, with `own` among them if one is a
+    /// certificate of the gateway; or why that is not possible.
+    pub fn note(&self, setting: &str, own: Option<&Tls>, reloaded: Result<(), String>) {
+        let read = own.filter(|_| reloaded.is_ok()).and_then(read);
+        let mut noted = self.0.lock();
+        let Noted { certificates, problems } = &mut *noted;
+        match (certificates.iter_mut().find(|it| it.setting == setting), read, reloaded) {
+            (Some(certificate), Some(read), _) => *certificate = read,
+            (Some(certificate), None, reloaded) => certificate.problem = reloaded.err(),
+            (None, _, Ok(())) => drop(problems.remove(setting)),
+            (None, _, Err(problem)) => drop(problems.insert(setting.to_owned(), problem)),
         }
     }
 
     /// What is to be reported about them.
     pub(super) fn warnings(&self, now: Timestamp) -> Vec<Warning> {
-        self.all().iter().flat_map(|certificate| certificate.warnings(now)).collect()
+        let noted = self.0.lock();
+        let Noted { certificates, problems } = &*noted;
+        let own = certificates.iter().flat_map(|certificate| certificate.warnings(now));
+        own.chain(problems.iter().map(|(setting, problem)| not_reloaded(setting, problem)))
+            .collect()
     }
 }
 
@@ -79,14 +96,17 @@ impl Certificate {
         };
         let ends = ends.map(|(name, verb)| {
             Warning::new(name, format!("the certificate of `{setting}` {verb} at {at}"))
+                .about([setting.as_str()])
         });
-        let unread = problem.as_ref().map(|problem| {
-            let detail = format!("the certificate of `{setting}` stays in use: {problem}");
-            Warning::new(WarningName::CertificateNotReloaded, detail)
-        });
-        let about = setting.clone();
-        ends.into_iter().chain(unread).map(move |warning| warning.about([about.as_str()]))
+        let unread = problem.as_ref().map(|problem| not_reloaded(setting, problem));
+        ends.into_iter().chain(unread)
     }
+}
+
+/// That the files of a setting were changed and could not be read.
+fn not_reloaded(setting: &str, problem: &str) -> Warning {
+    let detail = format!("the certificate of `{setting}` stays in use: {problem}");
+    Warning::new(WarningName::CertificateNotReloaded, detail).about([setting])
 }
 
 fn read(files: &Tls) -> Option<Certificate> {
@@ -126,11 +146,12 @@ mod tests {
         let file = folder.path().join("new.pem");
         let at = "server.tls".to_owned();
         let files = Tls { of: "server", at, certificate: file.clone(), key: file.clone() };
-        let certificates =
-            Certificates(Arc::new(Mutex::new(vec![expiring("2047-03-04T00:00:00Z")])));
+        let noted =
+            Noted { certificates: vec![expiring("2047-03-04T00:00:00Z")], ..Noted::default() };
+        let certificates = Certificates(Arc::new(Mutex::new(noted)));
         let now = "2027-01-01T00:00:00Z".parse().unwrap();
         assert!(certificates.warnings(now).is_empty());
-        certificates.note(&files, Err("new.pem: is empty".to_owned()));
+        certificates.note(&files.at, Some(&files), Err("new.pem: is empty".to_owned()));
         let warnings = certificates.warnings(now);
         assert_eq!(warnings.len(), 1);
         assert_eq!(warnings[0].name, WarningName::CertificateNotReloaded);
@@ -140,8 +161,21 @@ mod tests {
         );
         let made = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
         std::fs::write(&file, made.cert.pem()).unwrap();
-        certificates.note(&files, Ok(()));
+        certificates.note(&files.at, Some(&files), Ok(()));
         assert!(certificates.warnings(now).is_empty());
         assert!(certificates.all()[0].days_left(now) > 10_000, "the new one is read");
+    }
+
+    #[test]
+    fn authorities_that_cannot_be_read_are_reported_until_they_can() {
+        let certificates = Certificates::default();
+        let now = "2027-01-01T00:00:00Z".parse().unwrap();
+        certificates.note("upstream.tls", None, Err("ca.pem: is empty".to_owned()));
+        let warnings = certificates.warnings(now);
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings[0].name, WarningName::CertificateNotReloaded);
+        assert_eq!(warnings[0].about[0].name, "upstream.tls");
+        certificates.note("upstream.tls", None, Ok(()));
+        assert!(certificates.warnings(now).is_empty());
     }
 }

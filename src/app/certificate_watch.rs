@@ -5,6 +5,8 @@
 //!
 //! Changes are found as those of the policy ([`super::policy_watch`]).
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
@@ -13,53 +15,61 @@ use tokio_util::sync::CancellationToken;
 use super::file_stamp::FileStamp;
 use super::reload::Requests;
 use crate::admin::Certificates;
-use crate::config::Tls;
+use crate::config::{Tls, UPSTREAM_TLS};
 use crate::net::ServerTls;
+use crate::proxy::upstream_tls::UpstreamTlsClient;
 use crate::tasks::Tasks;
 
 /// Time between two looks at the files. Certificate and key are written one after the other, so they
 /// are read when two looks in a row show the same.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Watches the files of the listeners' certificates.
+/// Watches the files of the listeners' certificates, and those for TLS to the portal.
 #[derive(Debug)]
 pub(super) struct CertificateWatch {
     watched: Vec<Watched>,
     noted: Certificates,
 }
 
-/// One certificate.
+/// Files that are read together.
 #[derive(Debug)]
 struct Watched {
-    tls: ServerTls,
-    index: usize,
-    files: Tls,
-    /// The files that were read last.
-    loaded: Stamp,
+    certificate: Reloaded,
+    paths: Vec<PathBuf>,
+    /// The files that were read last; `None` if it is not known which those were.
+    loaded: Option<Vec<Stamp>>,
     /// What the last look showed.
-    last: Stamp,
+    last: Vec<Stamp>,
 }
 
-/// The stamps of certificate and key.
-type Stamp = [Option<FileStamp>; 2];
-
-fn stamp(files: &Tls) -> Stamp {
-    [&files.certificate, &files.key].map(|file| FileStamp::of(file))
+/// What files are read for.
+#[derive(Debug)]
+enum Reloaded {
+    /// A certificate of a listener, by its place there.
+    Listener(ServerTls, usize),
+    /// TLS to the portal's servers.
+    Portal(Arc<UpstreamTlsClient>),
 }
+
+/// The stamp of a file; `None` if there is no such file.
+type Stamp = Option<FileStamp>;
 
 impl CertificateWatch {
-    /// Watches the certificates of these listeners. What becomes of changes is noted in `noted`.
+    /// Watches the certificates of these listeners, and those of connections to the portal. What
+    /// becomes of changes is noted in `noted`.
     pub(super) fn new<'a>(
         listeners: impl IntoIterator<Item = &'a ServerTls>,
+        portal: Option<&Arc<UpstreamTlsClient>>,
         noted: Certificates,
     ) -> Self {
-        let watched = listeners.into_iter().flat_map(|tls| {
+        let listeners = listeners.into_iter().flat_map(|tls| {
             tls.files().iter().enumerate().map(|(index, files)| {
-                // They may have changed since they were read, so they are read once more.
-                let (loaded, last) = ([None, None], stamp(files));
-                Watched { tls: tls.clone(), index, files: files.clone(), loaded, last }
+                let paths = vec![files.certificate.clone(), files.key.clone()];
+                Watched::new(Reloaded::Listener(tls.clone(), index), paths)
             })
         });
+        let portal = portal.map(|tls| Watched::new(Reloaded::Portal(Arc::clone(tls)), tls.files()));
+        let watched = listeners.chain(portal).filter(|watched| !watched.paths.is_empty());
         Self { watched: watched.collect(), noted }
     }
 
@@ -96,27 +106,58 @@ impl CertificateWatch {
 }
 
 impl Watched {
+    fn new(certificate: Reloaded, paths: Vec<PathBuf>) -> Self {
+        // They may have changed since they were read, so they are read once more.
+        let (loaded, last) = (None, stamps(&paths));
+        Self { certificate, paths, loaded, last }
+    }
+
     /// Reads the files if they were changed and are complete, or at once if that is requested.
     fn look(&mut self, requested: bool, noted: &Certificates) {
-        let now = stamp(&self.files);
-        let settled = std::mem::replace(&mut self.last, now) == now;
-        let is_complete = settled && now != self.loaded;
+        let now = stamps(&self.paths);
+        let settled = std::mem::replace(&mut self.last, now.clone()) == now;
+        let is_complete = settled && self.loaded.as_ref() != Some(&now);
         if !(requested || is_complete) {
             return;
         }
-        self.loaded = now;
-        let setting = &*self.files.at;
-        match self.tls.reload(self.index) {
+        self.loaded = Some(now);
+        let (setting, own) = self.certificate.setting();
+        match self.certificate.reload() {
             Ok(is_new) => {
-                noted.note(&self.files, Ok(()));
+                noted.note(setting, own, Ok(()));
                 if is_new {
                     tracing::info!(setting, "certificate reloaded");
                 }
             }
             Err(error) => {
                 tracing::error!("certificate not reloaded, the old one stays in use: {error}");
-                noted.note(&self.files, Err(error.to_string()));
+                noted.note(setting, own, Err(error));
             }
         }
     }
+}
+
+impl Reloaded {
+    /// The setting that names the files, and the certificate of the gateway among them.
+    fn setting(&self) -> (&str, Option<&Tls>) {
+        match self {
+            Self::Listener(tls, index) => {
+                let files = tls.files().get(*index);
+                (files.map_or("", |files| &files.at), files)
+            }
+            Self::Portal(tls) => (UPSTREAM_TLS, tls.client()),
+        }
+    }
+
+    /// Reads the files again. Returns whether their certificates are others than before.
+    fn reload(&self) -> Result<bool, String> {
+        match self {
+            Self::Listener(tls, index) => tls.reload(*index).map_err(|error| error.to_string()),
+            Self::Portal(tls) => tls.reload().map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn stamps(paths: &[PathBuf]) -> Vec<Stamp> {
+    paths.iter().map(|path| FileStamp::of(path)).collect()
 }

@@ -9,7 +9,7 @@ use crate::directory::DirectoryError;
 use crate::mail::MailError;
 use crate::net::{BindError, TlsError};
 use crate::portal_pages::AppearanceProblem;
-use crate::proxy::dial::UpstreamTlsError;
+use crate::proxy::upstream_tls::UpstreamTlsError;
 use portcullis_policy::PolicyProblems;
 use portcullis_store::StoreError;
 use portcullis_store::sled::OpenError;

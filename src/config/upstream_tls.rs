@@ -10,7 +10,8 @@ use rustls::pki_types::ServerName;
 use super::reader::Reader;
 use super::tls::Tls;
 
-const SECTION: &str = "upstream.tls";
+/// The name of the section.
+pub const UPSTREAM_TLS: &str = "upstream.tls";
 
 /// `upstream.tls`
 #[derive(Debug, Clone, Default)]
@@ -33,18 +34,18 @@ impl UpstreamTls {
         let certificate = r.optional_path("upstream.tls.certificate");
         let key = r.optional_path("upstream.tls.key");
         let are_valid = r.is_valid("upstream.servers") && r.is_valid("upstream.others");
-        if r.has(SECTION) && !has_https && are_valid {
+        if r.has(UPSTREAM_TLS) && !has_https && are_valid {
             let message = "has no effect: no server in `upstream` begins with `https://`";
-            r.problem(SECTION, message.to_owned());
+            r.problem(UPSTREAM_TLS, message.to_owned());
         }
         let client = match (certificate, key) {
             (Some(certificate), Some(key)) => {
-                Some(Tls { of: "upstream", at: SECTION.to_owned(), certificate, key })
+                Some(Tls { of: "upstream", at: UPSTREAM_TLS.to_owned(), certificate, key })
             }
             (None, None) => None,
             (_, _) => {
                 let message = "requires `certificate` and `key`, or neither";
-                r.problem(SECTION, message.to_owned());
+                r.problem(UPSTREAM_TLS, message.to_owned());
                 None
             }
         };

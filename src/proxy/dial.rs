@@ -1,36 +1,23 @@
 //! Connecting to the portal's servers: TCP, TLS or a Unix socket.
 
-use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use socket2::SockRef;
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsConnector;
 
 use super::tls_refusal::{Presented, TlsRefusal};
-use crate::config::{Transport, Upstream, UpstreamServer, UpstreamTls};
-use crate::credential::{authorities, pem};
+use super::upstream_tls::{UpstreamTlsClient, UpstreamTlsError};
+use crate::config::{Transport, Upstream, UpstreamServer};
 use portcullis_http1::{Stream, socket};
 
-/// The only protocol that is spoken to the portal.
-const HTTP_1: &[u8] = b"http/1.1";
-
-/// A file of `upstream.tls` cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("upstream.tls{0}")]
-pub struct UpstreamTlsError(String);
-
-/// Connects to the portal's servers.
-#[derive(Clone)]
+/// Connects to the portal's servers. Clones share the certificates.
+#[derive(Debug, Clone)]
 pub struct Dialer {
     /// `None` if no server is `https://`.
-    tls: Option<TlsConnector>,
+    tls: Option<Arc<UpstreamTlsClient>>,
     /// The name that certificates must have, if it is not that of the server's URL.
     name: Option<ServerName<'static>>,
     presented: Presented,
@@ -58,9 +45,9 @@ impl Dialer {
     /// When one of them cannot be used.
     pub fn new(settings: &Upstream) -> Result<Self, UpstreamTlsError> {
         let has_https = settings.groups().flatten().any(UpstreamServer::is_https);
-        let tls = has_https.then(|| config(&settings.tls)).transpose()?;
+        let tls = has_https.then(|| UpstreamTlsClient::read(&settings.tls)).transpose()?;
         Ok(Self {
-            tls: tls.map(|config| TlsConnector::from(Arc::new(config))),
+            tls: tls.map(Arc::new),
             name: settings.tls.name.clone(),
             presented: Presented::by(&settings.tls),
             within: settings.connect_timeout,
@@ -71,6 +58,12 @@ impl Dialer {
     #[must_use]
     pub fn within(&self, within: Duration) -> Self {
         Self { within, ..self.clone() }
+    }
+
+    /// The certificates of connections to `https://` servers; `None` without such a server.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Arc<UpstreamTlsClient>> {
+        self.tls.as_ref()
     }
 
     /// Connects to a server, with the TLS handshake if there is one.
@@ -94,7 +87,7 @@ impl Dialer {
                     return Err(io::Error::from(io::ErrorKind::Unsupported).into());
                 };
                 let name = self.name.as_ref().unwrap_or(host);
-                let connected = tls.connect(name.clone(), stream).await;
+                let connected = tls.connector().connect(name.clone(), stream).await;
                 connected.map(Into::into).map_err(|error| self.explained(error))
             }
         }
@@ -120,110 +113,20 @@ async fn tcp(address: &str) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// TLS 1.2 and 1.3. Certificates are always verified.
-fn config(settings: &UpstreamTls) -> Result<ClientConfig, UpstreamTlsError> {
-    let authorities = match &settings.ca {
-        Some(file) => {
-            let mut authorities = RootCertStore::empty();
-            authorities::add_file(&mut authorities, file)
-                .map_err(|cause| UpstreamTlsError(format!(".ca: {}: {cause}", file.display())))?;
-            authorities
-        }
-        None => authorities::of_system(),
-    };
-    let unusable = |error: rustls::Error| UpstreamTlsError(format!(": cannot be used: {error}"));
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?
-        .with_root_certificates(authorities);
-    let mut config = match &settings.client {
-        None => builder.with_no_client_auth(),
-        Some(files) => {
-            let wrong = |key: &str, file: &Path, cause: String| {
-                UpstreamTlsError(format!(".{key}: {}: {cause}", file.display()))
-            };
-            let no_certificate = |cause| wrong("certificate", &files.certificate, cause);
-            let chain = pem::read(&files.certificate).map_err(no_certificate)?;
-            let chain = pem::certificates(&chain).map_err(no_certificate)?;
-            let no_key = |cause| wrong("key", &files.key, cause);
-            let key = pem::read(&files.key).map_err(no_key)?;
-            let key = pem::private_key(&key).map_err(no_key)?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| match error {
-                rustls::Error::InconsistentKeys(_) => no_key(format!(
-                    "does not belong to the first certificate in {}",
-                    files.certificate.display()
-                )),
-                error => unusable(error),
-            })?
-        }
-    };
-    config.alpn_protocols = vec![HTTP_1.to_vec()];
-    Ok(config)
-}
-
-impl fmt::Debug for Dialer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dialer").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::fs;
-
-    use tempfile::TempDir;
+    use std::path::Path;
 
     use super::*;
     use crate::config::Settings;
 
-    fn dialer(servers: &str, tls: &str) -> Result<Dialer, String> {
+    fn dialer(server: &str) -> Dialer {
         let text = format!(
-            "server.public_url = \"https://portal.example\"\n[upstream]\nservers = [{servers:?}]\n\
-             {tls}\n"
+            "server.public_url = \"https://portal.example\"\nupstream.servers = [{server:?}]\n"
         );
         let settings = Settings::parse(&text, Path::new("p.toml"), &HashMap::new()).unwrap();
-        Dialer::new(&settings.upstream).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn unusable_files_are_named_with_their_setting() {
-        let folder = TempDir::new().unwrap();
-        let file = |name: &str, content: &str| {
-            let path = folder.path().join(name);
-            fs::write(&path, content).unwrap();
-            path
-        };
-        let generate = |name: &str| rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-        let (ours, other) = (generate("gateway.example"), generate("other.example"));
-        let certificate = file("gateway.crt", &ours.cert.pem());
-        let key = file("gateway.key", &ours.signing_key.serialize_pem());
-        let other_key = file("other.key", &other.signing_key.serialize_pem());
-        let missing = folder.path().join("missing.pem");
-        let ca = |path: &Path| format!("tls.ca = {path:?}");
-        let client = |certificate: &Path, key: &Path| {
-            format!("tls.certificate = {certificate:?}\ntls.key = {key:?}")
-        };
-        let https = "https://portal.internal";
-        for tls in [ca(&certificate), client(&certificate, &key)] {
-            assert!(dialer(https, &tls).is_ok(), "{tls}");
-        }
-        for (tls, setting, cause) in [
-            (ca(&missing), "ca", "missing.pem: does not exist"),
-            (ca(&key), "ca", "gateway.key: has a private key and no certificate"),
-            (client(&missing, &key), "certificate", "missing.pem: does not exist"),
-            (client(&certificate, &missing), "key", "missing.pem: does not exist"),
-            (client(&certificate, &certificate), "key", "gateway.crt: has a certificate and no"),
-            (
-                client(&certificate, &other_key),
-                "key",
-                "other.key: does not belong to the first certificate in ",
-            ),
-        ] {
-            let error = dialer(https, &tls).unwrap_err();
-            assert!(error.starts_with(&format!("upstream.tls.{setting}: ")), "{error}");
-            assert!(error.contains(cause), "{error}");
-        }
+        Dialer::new(&settings.upstream).unwrap()
     }
 
     #[tokio::test]
@@ -232,7 +135,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let [plain, https] =
             ["http", "https"].map(|scheme| format!("{scheme}://{address}").parse().unwrap());
-        let dialer = dialer(&format!("https://{address}"), "").unwrap();
+        let dialer = dialer(&format!("https://{address}"));
         let dialer = dialer.within(Duration::from_millis(50));
         // The system accepts connections; a handshake needs an answer.
         assert!(dialer.connect(&plain).await.is_ok());

@@ -18,11 +18,12 @@ use thread_local::ThreadLocal;
 use tokio::time::Instant;
 
 use super::bounds::{Exceeded, ServerRequests};
-use super::dial::{Dialer, UpstreamTlsError};
+use super::dial::Dialer;
 use super::portal_connection::{PortalConnection, ticks};
 use super::rotation::Group;
 use super::server_state::ServerState;
 use super::upstream_error::{UpstreamError, no_server};
+use super::upstream_tls::UpstreamTlsError;
 use crate::config::{self, UpstreamServer};
 use crate::telemetry::metrics::{Samples, Source, families};
 

@@ -20,6 +20,7 @@ pub(crate) mod gate;
 pub(crate) mod grpc;
 pub(crate) mod http1;
 pub(crate) mod mailbox;
+pub(crate) mod portal_tls;
 pub(crate) mod program;
 pub(crate) mod smtp;
 pub(crate) mod upstream;

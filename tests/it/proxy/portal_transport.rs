@@ -1,119 +1,26 @@
 //! How the portal is reached: over TLS, whose certificates are verified, over a Unix socket, and over
 //! IPv6.
 
-use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use http::Method;
-use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd,
-};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::support::client::within;
 use crate::support::gate::{Builder, TestGate};
+use crate::support::portal_tls::{Authority, Front, join, tls};
 use crate::support::upstream::Upstream;
 
 /// The name in the portal's certificate.
 const NAME: &str = "portal.internal";
-
-/// An authority whose certificate is in a file.
-struct Authority {
-    certificate: Certificate,
-    issuer: Issuer<'static, KeyPair>,
-    file: String,
-}
-
-/// A server before the portal of a test.
-struct Front {
-    address: SocketAddr,
-    _accepting: AbortOnDropHandle<()>,
-}
-
-impl Authority {
-    fn new(folder: &Path, name: &str) -> Self {
-        let mut parameters = CertificateParams::default();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        parameters.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        let certificate = parameters.self_signed(&key).unwrap();
-        let file = folder.join(format!("{name}.pem"));
-        std::fs::write(&file, certificate.pem()).unwrap();
-        let file = file.display().to_string();
-        Self { certificate, issuer: Issuer::new(parameters, key), file }
-    }
-
-    fn issue(&self, name: &str, until: i32) -> (Certificate, KeyPair) {
-        let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        parameters.distinguished_name.push(DnType::CommonName, name);
-        parameters.not_before = date_time_ymd(2020, 1, 1);
-        parameters.not_after = date_time_ymd(until, 1, 1);
-        let key = KeyPair::generate().unwrap();
-        (parameters.signed_by(&key, &self.issuer).unwrap(), key)
-    }
-
-    /// Presents a certificate of this authority, issued for `name`, and requires one of `clients`.
-    fn config(
-        &self,
-        (name, until): (&str, i32),
-        clients: Option<&Self>,
-        version: &'static SupportedProtocolVersion,
-    ) -> ServerConfig {
-        let (certificate, key) = self.issue(name, until);
-        let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[version])
-            .unwrap();
-        let builder = match clients {
-            None => builder.with_no_client_auth(),
-            Some(authority) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(authority.certificate.der().clone()).unwrap();
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                builder.with_client_cert_verifier(verifier.build().unwrap())
-            }
-        };
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        builder.with_single_cert(vec![certificate.der().clone()], key).unwrap()
-    }
-}
-
-async fn join<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, portal: SocketAddr) {
-    let mut portal = TcpStream::connect(portal).await.unwrap();
-    portal.set_nodelay(true).unwrap();
-    // Either side may end it.
-    let _ = copy_bidirectional(&mut stream, &mut portal).await;
-}
-
-/// Ends TLS before a portal.
-async fn tls(portal: SocketAddr, config: ServerConfig) -> Front {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let accepting = tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            stream.set_nodelay(true).unwrap();
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    join(stream, portal).await;
-                }
-            });
-        }
-    });
-    Front { address, _accepting: AbortOnDropHandle::new(accepting) }
-}
 
 /// A gateway that trusts the authority in this file.
 fn gate_to(front: &Front, authority: &str) -> Builder {
@@ -283,6 +190,60 @@ async fn portal_may_require_a_certificate_of_the_gateway() {
         assert_eq!(gate.get("/open/a").send().await.status, 200);
         assert_eq!(portal.take_one().target, "/open/a");
     }
+}
+
+#[tokio::test]
+async fn renewed_files_for_the_portal_are_used() {
+    let folder = TempDir::new().unwrap();
+    let [authority, other] = ["authority", "other"].map(|name| Authority::new(folder.path(), name));
+    let path = |name: &str| folder.path().join(name);
+    let write = |authority: &Authority| {
+        let (certificate, key) = authority.issue("gateway.internal", 2090);
+        std::fs::write(path("gateway.crt"), certificate.pem()).unwrap();
+        std::fs::write(path("gateway.key"), key.serialize_pem()).unwrap();
+    };
+    write(&other);
+    // Trusts no authority that the portal has.
+    std::fs::copy(&other.file, path("ca.pem")).unwrap();
+    let portal = Upstream::start().await;
+    let config = authority.config((NAME, 2090), Some(&authority), &TLS13);
+    let front = tls(portal.address, config).await;
+    let gate = gate_to(&front, &path("ca.pem").display().to_string())
+        .setting("upstream.tls.certificate", &format!("{:?}", path("gateway.crt")))
+        .setting("upstream.tls.key", &format!("{:?}", path("gateway.key")))
+        .start()
+        .await;
+    assert_eq!(gate.get("/open/a").send().await.status, 502);
+    std::fs::copy(&authority.file, path("ca.pem")).unwrap();
+    gate.logged("certificate reloaded").await;
+    // Now it is the portal that refuses.
+    assert_eq!(gate.get("/open/a").send().await.status, 502);
+    assert!(portal.seen().is_empty(), "{:?}", portal.seen());
+    write(&authority);
+    gate.logged_times("certificate reloaded", 2).await;
+    assert_eq!(gate.get("/open/a").send().await.status, 200);
+
+    std::fs::write(path("gateway.crt"), "").unwrap();
+    gate.logged("certificate not reloaded, the old one stays in use: upstream.tls.certificate: ")
+        .await;
+    // Closes the connection that is kept.
+    let server = format!("/api/v1/portal-servers/{}", front.address);
+    for draining in [true, false] {
+        gate.admin.patch(&server, json!({ "draining": draining })).await.ok();
+    }
+    assert_eq!(gate.get("/open/b").send().await.status, 200);
+    assert_eq!(portal.connections(), 2);
+    let warned = async || {
+        let status = gate.admin.get("/api/v1/status").await.ok();
+        let warnings = status["warnings"].as_array().unwrap().clone();
+        warnings.iter().any(|warning| {
+            warning["name"] == "certificate-not-reloaded"
+                && warning["about"][0]["name"] == "upstream.tls"
+        })
+    };
+    within("a warning", async { while !warned().await {} }).await;
+    write(&authority);
+    within("no warning", async { while warned().await {} }).await;
 }
 
 #[tokio::test]
