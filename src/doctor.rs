@@ -72,7 +72,8 @@ pub fn examine(deployment: &Deployment<'_>) -> Examination {
     if let Some(endpoint) = &endpoint {
         findings.extend(outside::probe(deployment, &client, endpoint));
     }
-    findings.extend(bypass::probe(deployment, &client));
+    let to_portal = deployment.settings().map(|it| Client::to_portal(&it.upstream.tls));
+    findings.extend(bypass::probe(deployment, &client, to_portal.as_ref()));
     let readings = match (recorder, endpoint) {
         (Some(recorder), Some(endpoint)) => {
             findings.extend(arrivals::probe(deployment, &client, &endpoint, &recorder));
@@ -80,9 +81,9 @@ pub fn examine(deployment: &Deployment<'_>) -> Examination {
         }
         // The portal does not run, or there is no public URL to ask.
         (Some(_), None) => None,
-        (None, _) => deployment
-            .settings()
-            .and_then(|settings| twins::probe(deployment, settings, &client, &mut findings)),
+        (None, _) => deployment.settings().zip(to_portal).and_then(|(settings, client)| {
+            twins::probe(deployment, settings, &client, &mut findings)
+        }),
     };
     Examination { findings, readings }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 use std::time::Duration;
 
-use super::client::{Answer, Ask, Client, Endpoint};
+use super::client::{Answer, Ask, Client, Endpoint, Refused};
 use super::deployment::Deployment;
 use super::finding::Finding;
 use super::outside;
@@ -20,12 +20,20 @@ const ELSEWHERE: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9),
 ];
 
-pub(super) fn probe(deployment: &Deployment<'_>, client: &Client) -> Vec<Finding> {
+/// `client` connects to the portal as any other machine, `to_portal` as the gateway; that is only
+/// there with settings.
+pub(super) fn probe(
+    deployment: &Deployment<'_>,
+    client: &Client,
+    to_portal: Option<&Client>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for url in &deployment.portals {
         findings.push(named(&Endpoint::at(url, None), url.as_str(), client));
     }
-    let Some(settings) = deployment.settings() else { return findings };
+    let Some((settings, to_portal)) = deployment.settings().zip(to_portal) else {
+        return findings;
+    };
     let host = deployment.public_url().map(|url| url.host().to_string()).unwrap_or_default();
     let own = own_addresses();
     for server in settings.upstream.groups().flatten() {
@@ -36,12 +44,8 @@ pub(super) fn probe(deployment: &Deployment<'_>, client: &Client) -> Vec<Finding
             ));
             continue;
         };
-        if server.is_https() && settings.upstream.tls.client.is_some() {
-            // It may refuse who has no certificate, as the doctor.
-            findings.push(on_network(server));
-            continue;
-        }
-        let answer = match client.ask(&endpoint, &Ask::page("/")) {
+        let endpoint = endpoint.with_name(settings.upstream.tls.name.as_ref());
+        let answer = match to_portal.ask(&endpoint, &Ask::page("/")) {
             Ok(answer) => answer,
             Err(error) => {
                 findings.push(
@@ -55,6 +59,7 @@ pub(super) fn probe(deployment: &Deployment<'_>, client: &Client) -> Vec<Finding
                 continue;
             }
         };
+        findings.extend(refused_certificate(&answer, server));
         findings.extend(outside::clock(
             &answer,
             &format!("the portal at {server}"),
@@ -64,6 +69,17 @@ pub(super) fn probe(deployment: &Deployment<'_>, client: &Client) -> Vec<Finding
         findings.push(elsewhere(server, &host, &own, others.as_deref()));
     }
     findings
+}
+
+/// That the gateway does not send requests to a server, because of its certificate.
+fn refused_certificate(answer: &Answer, server: &UpstreamServer) -> Option<Finding> {
+    let why = match answer.tls.as_ref()?.refused.as_ref()? {
+        Refused::UnknownIssuer => "it was not issued by an authority that the gateway trusts",
+        Refused::Other(why) => why,
+    };
+    let what = format!("the gateway refuses the certificate of the portal at {server}: {why}");
+    let finding = Finding::error("portal-certificate", what).because("requests get 502");
+    Some(finding.fix("run `portcullis check --connect`, which says what to change"))
 }
 
 /// An address that the operator has named: the portal must not respond there.

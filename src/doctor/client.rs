@@ -19,6 +19,8 @@ use rustls::{ClientConnection, StreamOwned};
 pub(super) use self::answer::Answer;
 pub(super) use self::endpoint::Endpoint;
 pub(super) use self::tls::{Refused, Tls, TlsSeen};
+use crate::config::UpstreamTls;
+use crate::proxy::upstream_tls::UpstreamTlsFiles;
 
 /// The value of `User-Agent` in every request.
 pub(super) const USER_AGENT: &str = "portcullis-doctor";
@@ -96,6 +98,13 @@ impl Client {
     /// A client that trusts the system's authorities.
     pub(super) fn new() -> Self {
         Self { tls: Tls::new(), longest: LONGEST }
+    }
+
+    /// A client that connects as the gateway does to its portal. Files that cannot be used are
+    /// errors of the check; without them, it is as [`Self::new`].
+    pub(super) fn to_portal(settings: &UpstreamTls) -> Self {
+        let tls = UpstreamTlsFiles::read(settings).map_or_else(|_| Tls::new(), Tls::of);
+        Self { tls, longest: LONGEST }
     }
 
     /// A client that waits no longer than this for a response.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Every name of a finding, besides those of the warnings of `check`, in the order of the reference.
 #[cfg(test)]
-pub(super) const NAMES: [&str; 49] = [
+pub(super) const NAMES: [&str; 50] = [
     "settings",
     "settings-error",
     "policy-error",
@@ -38,6 +38,7 @@ pub(super) const NAMES: [&str; 49] = [
     "rewritten-paths",
     "forward-auth-limit",
     "portal-unreachable",
+    "portal-certificate",
     "portal-reachable",
     "portal-on-network",
     "portal-address",

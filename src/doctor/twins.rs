@@ -152,7 +152,8 @@ fn places(deployment: &Deployment<'_>, settings: &Settings) -> Vec<(String, Endp
         .into_iter()
         .filter_map(|(path, name, host)| {
             let server = first_server(&settings.upstream, name.as_deref())?;
-            let place = (path, Endpoint::portal(server, &host)?);
+            let endpoint = Endpoint::portal(server, &host)?;
+            let place = (path, endpoint.with_name(settings.upstream.tls.name.as_ref()));
             let is_new = !known.contains(&place);
             known.push(place.clone());
             is_new.then_some(place)

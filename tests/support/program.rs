@@ -48,6 +48,11 @@ struct Said {
 impl Home {
     /// Settings for this portal, with these routes.
     pub(crate) fn new(portal: SocketAddr, routes: &str) -> Self {
+        Self::to(&format!("http://{portal}"), routes)
+    }
+
+    /// The same for a portal at this URL.
+    pub(crate) fn to(portal: &str, routes: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let policies = folder.path().join("policies");
         std::fs::create_dir(&policies).unwrap();
@@ -61,7 +66,7 @@ impl Home {
             ("server.listen", "[\"127.0.0.1:0\"]".to_owned()),
             ("server.public_url", format!("\"http://{HOST}\"")),
             ("server.shutdown_grace", "\"200ms\"".to_owned()),
-            ("upstream.servers", format!("[\"http://{portal}\"]")),
+            ("upstream.servers", format!("[{portal:?}]")),
             ("admin.listen", "\"127.0.0.1:0\"".to_owned()),
             ("hashing.memory_kib", "7168".to_owned()),
             ("hashing.passes", "1".to_owned()),

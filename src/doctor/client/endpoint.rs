@@ -1,12 +1,14 @@
 //! Where a request goes.
 
+use rustls::pki_types::ServerName;
+
 use crate::config::{PublicUrl, Transport, UpstreamServer};
 
 /// A server, and the host that requests to it name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::doctor) struct Endpoint {
     https: bool,
-    /// The name that a certificate must have.
+    /// The name that a certificate must have, and that the server is asked for (SNI).
     name: String,
     /// `host:port` to connect to.
     address: String,
@@ -43,6 +45,11 @@ impl Endpoint {
         })
     }
 
+    /// The same, whose certificate must have this name if one is given.
+    pub(in crate::doctor) fn with_name(self, name: Option<&ServerName<'_>>) -> Self {
+        Self { name: name.map_or(self.name, |name| name.to_str().into_owned()), ..self }
+    }
+
     pub(in crate::doctor) fn is_https(&self) -> bool {
         self.https
     }
@@ -76,5 +83,15 @@ mod tests {
         }
         let elsewhere = Endpoint::at(&"https://portal.test".parse().unwrap(), Some("10.0.0.7:9"));
         assert_eq!((elsewhere.address(), elsewhere.host()), ("10.0.0.7:9", "portal.test"));
+    }
+
+    #[test]
+    fn name_of_the_settings_replaces_that_of_the_url() {
+        let server = "https://10.0.0.7:9443".parse().unwrap();
+        let endpoint = || Endpoint::portal(&server, "portal.test").unwrap();
+        assert_eq!(endpoint().with_name(None).name(), "10.0.0.7");
+        let name = ServerName::try_from("portal.internal").unwrap();
+        let named = endpoint().with_name(Some(&name));
+        assert_eq!((named.name(), named.address()), ("portal.internal", "10.0.0.7:9443"));
     }
 }

@@ -6,10 +6,11 @@ use parking_lot::Mutex;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
 use crate::credential::authorities;
+use crate::proxy::upstream_tls::UpstreamTlsFiles;
 
 /// What a server has presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,35 +19,43 @@ pub(in crate::doctor) struct TlsSeen {
     pub(in crate::doctor) certificate: Vec<u8>,
     /// How many further certificates it has sent.
     pub(in crate::doctor) intermediates: usize,
-    /// Why a browser refuses it.
+    /// Why it is refused by whom it is for: browsers, or the gateway if it is the portal's.
     pub(in crate::doctor) refused: Option<Refused>,
 }
 
 /// Why a certificate is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::doctor) enum Refused {
-    /// No authority that this machine trusts has issued it, as far as the sent chain shows.
+    /// No authority that is trusted has issued it, as far as the sent chain shows.
     UnknownIssuer,
     /// Another reason.
     Other(String),
 }
 
-/// The authorities that are trusted.
+/// The authorities that are trusted, and what servers get that ask for a certificate.
 #[derive(Debug)]
 pub(in crate::doctor) struct Tls {
     provider: Arc<CryptoProvider>,
     webpki: Option<Arc<WebPkiServerVerifier>>,
+    client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
 }
 
 impl Tls {
-    /// Those of the system.
+    /// The authorities of the system, and no certificate.
     pub(in crate::doctor) fn new() -> Self {
+        Self::of(UpstreamTlsFiles { authorities: authorities::of_system(), client: None })
+    }
+
+    /// As the gateway connects to its portal.
+    pub(in crate::doctor) fn of(files: UpstreamTlsFiles) -> Self {
+        let UpstreamTlsFiles { authorities, client } = files;
         let provider = Arc::new(ring::default_provider());
-        let authorities = Arc::new(authorities::of_system());
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(authorities, Arc::clone(&provider));
+        let verifier = WebPkiServerVerifier::builder_with_provider(
+            Arc::new(authorities),
+            Arc::clone(&provider),
+        );
         // Fails without any authority.
-        Self { provider, webpki: verifier.build().ok() }
+        Self { provider, webpki: verifier.build().ok(), client }
     }
 
     /// A configuration for one connection, and what will know its certificate.
@@ -59,13 +68,16 @@ impl Tls {
         let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>)
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>);
+        let config = match &self.client {
+            None => config.with_no_client_auth(),
+            Some((chain, key)) => config.with_client_auth_cert(chain.clone(), key.clone_key())?,
+        };
         Ok((Arc::new(config), verifier))
     }
 }
 
-/// Accepts every certificate, and keeps what a browser would say.
+/// Accepts every certificate, and keeps why it is not valid.
 #[derive(Debug)]
 pub(in crate::doctor) struct Verifier {
     provider: Arc<CryptoProvider>,

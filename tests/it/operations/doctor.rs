@@ -9,9 +9,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::rustls::version::TLS13;
 
 use crate::support::gate::TestGate;
 use crate::support::http1::{self, Head};
+use crate::support::portal_tls::{Authority, tls};
 use crate::support::program::{Home, Program, Ran, portcullis, run};
 use crate::support::smtp::{Certificate, MailServer, PASSWORD, USER};
 use crate::support::upstream::Upstream;
@@ -330,6 +332,45 @@ async fn doctor_finds_a_portal_past_the_gateway() {
     let ran = run(folder.path(), &["doctor"], "").await;
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.err.contains("--url"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn doctor_reaches_the_portal_as_the_gateway_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let [authority, other] = ["authority", "other"].map(|name| Authority::new(folder.path(), name));
+    let (certificate, key) = authority.issue("gateway.internal", 2090);
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("gateway.crt"), certificate.pem()).unwrap();
+    std::fs::write(path("gateway.key"), key.serialize_pem()).unwrap();
+    let upstream = Upstream::start().await;
+    let config = authority.config(("portal.internal", 2090), Some(&authority), &TLS13);
+    let front = tls(upstream.address, config).await;
+    let examined = async |ca: &str, more: &str| {
+        let home = Home::to(&format!("https://{}", front.address), ROUTES);
+        home.settings(&format!("upstream.tls.ca = {ca:?}\n{more}"));
+        Findings::of(&home.run(&["doctor", "--json"]).await)
+    };
+    let named = "upstream.tls.name = \"portal.internal\"\n";
+    let client = format!(
+        "upstream.tls.certificate = {:?}\nupstream.tls.key = {:?}\n",
+        path("gateway.crt"),
+        path("gateway.key")
+    );
+    let found = examined(&authority.file, &[named, &client].concat()).await;
+    for name in ["portal-certificate", "portal-unreachable"] {
+        assert!(!found.names("error").contains(name), "{found:?}");
+    }
+    assert!(!upstream.seen().is_empty());
+    for (ca, more, what) in [
+        (&other.file, [named, &client].concat(), "was not issued by an authority"),
+        (&authority.file, client.clone(), "not valid for name"),
+    ] {
+        let found = examined(ca, &more).await;
+        assert!(found.what("portal-certificate").contains(what), "{found:?}");
+    }
+    // Without the certificate of the gateway, the portal does not respond.
+    let found = examined(&authority.file, named).await;
+    assert!(found.names("error").contains("portal-unreachable"), "{found:?}");
 }
 
 #[tokio::test]
