@@ -205,7 +205,7 @@ fn settings(
     }
     // A JSON string is a TOML string too.
     let name = serde_json::to_string(name)?;
-    let server = serde_json::to_string(&upstream.to_string())?;
+    let server = serde_json::to_string(&upstream.setting())?;
     let sender = format!("portal@{}", host.name());
     let from = match email::address(&sender) {
         Ok(_) => format!("from = \"{sender}\"\n"),

@@ -42,6 +42,15 @@ impl UpstreamServer {
     pub fn is_https(&self) -> bool {
         matches!(self.transport, Transport::Https(_))
     }
+
+    /// As in the settings: [`Display`](fmt::Display), and the weight if it is not 1.
+    #[must_use]
+    pub fn setting(&self) -> String {
+        match self.weight {
+            1 => self.to_string(),
+            weight => format!("{self}{WEIGHT}{weight}"),
+        }
+    }
 }
 
 /// As in the settings, without the weight.
@@ -185,6 +194,7 @@ mod tests {
         ] {
             let server = parsed(text).unwrap();
             assert_eq!((&*server.address, server.weight), (address, weight), "{text}");
+            assert_eq!(parsed(&server.setting()).unwrap(), server, "{text}");
         }
         for weight in ["0", "101", "-1", "+1x", "", "2 weight=3", "1.5"] {
             let wrong = parsed(&format!("http://portal weight={weight}")).unwrap_err();

@@ -12,7 +12,7 @@ const OPTIONS: [&str; 6] = [
     "--public-url",
     "http://localhost:8080",
     "--upstream",
-    "http://127.0.0.1:9000",
+    "http://127.0.0.1:9000 weight=2",
 ];
 
 /// A folder in which `init` has created the gateway `gate`.
@@ -46,6 +46,7 @@ async fn init_creates_a_gateway_that_check_accepts() {
             items.find(|item| item["key"] == key).unwrap()["value"].clone()
         };
         assert_eq!(value("server.public_url"), public_url);
+        assert_eq!(value("upstream.servers"), serde_json::json!([OPTIONS[5]]));
         assert_eq!(value("branding.name"), "Example \"IT\"");
     }
 }
