@@ -24,7 +24,7 @@ pub(super) struct PortalServers {
 #[schemars(rename = "PortalServer")]
 pub(super) struct ServerStatus<'a> {
     /// The name in `upstream.others`; `null` for those of `upstream.servers`.
-    upstream: Option<&'a str>,
+    pub(super) upstream: Option<&'a str>,
     /// `host:port`, or `unix:` and a path.
     pub(super) address: &'a str,
     /// Its part of the requests, in proportion to the weights of the others.
@@ -41,6 +41,16 @@ pub(super) struct ServerStatus<'a> {
     pub(super) draining: bool,
     /// How many requests it works on, WebSockets included.
     requests: usize,
+}
+
+impl ServerStatus<'_> {
+    /// The setting that lists it.
+    pub(super) fn setting(&self) -> String {
+        match self.upstream {
+            None => "upstream.servers".to_owned(),
+            Some(name) => format!("upstream.others.{name}"),
+        }
+    }
 }
 
 impl PortalServers {

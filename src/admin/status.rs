@@ -150,6 +150,7 @@ fn warnings(
             warnings.push(warning.about([address.to_string()]));
         }
     }
+    warnings.extend(all_draining(&portal.servers));
     if let Some(problems) = expectations {
         warnings.push(Warning::new(WarningName::ExpectationsNotMet, problems));
     }
@@ -166,6 +167,18 @@ fn warnings(
         warnings.push(Warning { count: Some(unconfirmed), ..warning });
     }
     warnings
+}
+
+/// The lists of servers of which all are draining.
+fn all_draining(servers: &[ServerStatus<'_>]) -> impl Iterator<Item = Warning> {
+    servers.chunk_by(|one, next| one.upstream == next.upstream).filter_map(|list| {
+        let setting = list.first().filter(|_| list.iter().all(|it| it.draining))?.setting();
+        let detail = format!(
+            "all servers in `{setting}` are draining, so their requests get 502; see `portcullis \
+             portal-servers resume`"
+        );
+        Some(Warning::new(WarningName::PortalDraining, detail).about([setting]))
+    })
 }
 
 /// That the policy files were changed and are not in force.

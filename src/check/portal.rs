@@ -22,11 +22,8 @@ pub(super) fn warnings(settings: &Settings) -> Vec<Warning> {
     let dialer = dialer.within(timeout);
     // The head of the start page. Any response will do.
     let probe = Probe { method: Method::HEAD, host, target: "/".to_owned(), within: timeout };
-    let others = settings.upstream.others.iter();
-    let others = others.map(|(name, servers)| (format!("upstream.others.{name}"), servers));
-    let all = std::iter::once(("upstream.servers".to_owned(), &settings.upstream.servers));
-    all.chain(others)
-        .flat_map(|(key, servers)| servers.iter().map(move |server| (key.clone(), server)))
+    let all = settings.upstream.named_groups();
+    all.flat_map(|(key, servers)| servers.iter().map(move |server| (key.clone(), server)))
         .filter_map(|(key, server)| {
             let error = send(&probe, server, &dialer).err()?;
             let detail = format!(

@@ -90,8 +90,15 @@ impl Upstream {
     /// The groups of servers that requests are distributed over: those of `upstream.servers`, then
     /// those of [`others`](Self::others).
     pub fn groups(&self) -> impl Iterator<Item = &[UpstreamServer]> {
-        let others = self.others.iter().map(|(_, servers)| servers.as_slice());
-        std::iter::once(self.servers.as_slice()).chain(others)
+        self.named_groups().map(|(_, servers)| servers)
+    }
+
+    /// The same, each with its setting.
+    pub fn named_groups(&self) -> impl Iterator<Item = (String, &[UpstreamServer])> {
+        let others = self.others.iter();
+        let others =
+            others.map(|(name, servers)| (format!("upstream.others.{name}"), servers.as_slice()));
+        std::iter::once(("upstream.servers".to_owned(), self.servers.as_slice())).chain(others)
     }
 
     /// What a policy for these servers has to know.

@@ -78,6 +78,7 @@ pub enum WarningName {
     Skipped,
     StoreStale,
     PortalUnreachable,
+    PortalDraining,
     ExpectationsNotMet,
     PolicyNotReloaded,
     TokenNeverExpires,

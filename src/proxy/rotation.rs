@@ -15,6 +15,8 @@ use portcullis_policy::Route;
 
 /// Servers that requests are distributed over.
 pub(super) struct Group {
+    /// The setting that lists them.
+    pub(super) setting: String,
     /// Their positions among all servers.
     pub(super) servers: Range<usize>,
     rotation: ArcSwap<RoundRobin>,
@@ -25,9 +27,9 @@ pub(super) struct Group {
 struct Position(usize);
 
 impl Group {
-    /// Servers that have no turns yet.
-    pub(super) fn new(servers: Range<usize>) -> Self {
-        Self { servers, rotation: ArcSwap::from_pointee(rotation([])) }
+    /// Servers of a setting that have no turns yet.
+    pub(super) fn new(setting: String, servers: Range<usize>) -> Self {
+        Self { setting, servers, rotation: ArcSwap::from_pointee(rotation([])) }
     }
 
     /// The position of the group for the requests of a route.
@@ -70,7 +72,10 @@ where
 
 impl fmt::Debug for Group {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Group").field("servers", &self.servers).finish_non_exhaustive()
+        f.debug_struct("Group")
+            .field("setting", &self.setting)
+            .field("servers", &self.servers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,7 +89,7 @@ mod tests {
 
     #[test]
     fn servers_get_turns_by_weight() {
-        let group = Group::new(3..6);
+        let group = Group::new("upstream.servers".to_owned(), 3..6);
         assert_eq!(turns(&group, 2), [None, None]);
         group.rotate([(3, 2), (5, 1)]);
         let twice = [Some(3), Some(3), Some(5), Some(3), Some(3), Some(5)];

@@ -97,6 +97,7 @@ mod tests {
 
     use super::*;
     use crate::config::Settings;
+    use crate::telemetry::metrics::{Samples, Source as _};
 
     const SERVERS: [&str; 3] = ["a:80", "b:80", "c:80"];
 
@@ -152,6 +153,20 @@ mod tests {
         assert_eq!(chosen(&upstreams, 0), [Some(0)]);
         assert_eq!(chosen(&upstreams, 1), [Some(3)]);
         assert!(!upstreams.set_draining("unknown:80", true));
+    }
+
+    #[test]
+    fn servers_that_are_not_draining_are_counted() {
+        let upstreams = upstreams();
+        upstreams.set_draining(SERVERS[0], true);
+        let mut samples = Samples::default();
+        upstreams.collect(&mut samples);
+        let text = samples.text();
+        for (setting, count) in [("upstream.servers", 2), ("upstream.others.one", 0)] {
+            let line =
+                format!("portcullis_portal_servers_available{{setting=\"{setting}\"}} {count}");
+            assert!(text.lines().any(|its| its == line), "{line}: {text}");
+        }
     }
 
     #[test]

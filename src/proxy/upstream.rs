@@ -83,10 +83,10 @@ impl Upstreams {
         };
         let mut servers = Vec::new();
         let mut groups = Vec::new();
-        for group in settings.groups() {
+        for (setting, group) in settings.named_groups() {
             let start = servers.len();
             servers.extend(group.iter().map(server));
-            groups.push(Group::new(start..servers.len()));
+            groups.push(Group::new(setting, start..servers.len()));
         }
         let requests = servers.iter().map(|_| ServerRequests::new(settings.server_requests));
         let upstreams = Self {
@@ -213,6 +213,14 @@ impl Source for Upstreams {
             let idle = all().flat_map(|server| &server.idle).map(|pool| pool.lock().len()).sum();
             samples.flag(&families::SERVER_UP, &[address], is_up);
             samples.size(&families::SERVER_IDLE, &[address], idle);
+        }
+        for group in &self.groups {
+            let servers = self.servers.get(group.servers.clone()).unwrap_or_default();
+            if !servers.is_empty() {
+                let draining = servers.iter().filter(|it| it.state.lock().draining).count();
+                let (setting, available) = (&*group.setting, servers.len() - draining);
+                samples.size(&families::SERVERS_AVAILABLE, &[setting], available);
+            }
         }
     }
 }

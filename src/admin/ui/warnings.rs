@@ -156,6 +156,7 @@ fn statement(warning: &Warning, words: &Words) -> String {
         }
         Name::StoreStale => html(&[&words.store_stale.with()]),
         Name::PortalUnreachable => html(&[&words.portal_unreachable.with(names())]),
+        Name::PortalDraining => html(&[&words.portal_draining.with(names())]),
         Name::ExpectationsNotMet => html(&[&words.expectations_not_met.with()]),
         Name::PolicyNotReloaded => html(&[&words.policy_not_reloaded.with()]),
         Name::TokenNeverExpires => html(&[&words.token_never_expires.with(names())]),

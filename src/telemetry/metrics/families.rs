@@ -71,6 +71,8 @@ families! {
         "1 if the portal's server passed its last health check or has none, 0 if not";
     SERVER_IDLE: Gauge "portcullis_portal_idle_connections" ["server"]
         "Connections to the portal's server that are kept for the next request";
+    SERVERS_AVAILABLE: Gauge "portcullis_portal_servers_available" ["setting"]
+        "Servers in a list of the settings that are not draining; at 0, its requests get 502";
     SESSIONS: Gauge "portcullis_sessions" []
         "Sessions in the store; ended ones are removed within five minutes";
     SIGN_INS: Counter "portcullis_sign_ins_total" ["outcome"]

@@ -176,7 +176,11 @@ async fn request_is_502_if_all_its_servers_are_draining() {
     assert_eq!(gate.get("/open/a").send().await.reason(), "portal-down");
     gate.logged("are draining; `portcullis portal-servers resume`").await;
     assert!(gate.upstream.seen().is_empty());
+    let warnings = gate.admin.get("/api/v1/status").await.ok()["warnings"].clone();
+    assert_eq!(warnings[0]["name"], "portal-draining", "{warnings}");
+    assert_eq!(warnings[0]["about"][0]["name"], "upstream.servers");
     drain(&gate, &gate.upstream, false).await;
+    assert_eq!(gate.admin.get("/api/v1/status").await.ok()["warnings"], json!([]));
     get_times(&gate, "/open/a", 1).await;
 }
 

@@ -48,6 +48,7 @@ texts! {
         skipped: Counted,
         store_stale: Text,
         portal_unreachable: Phrase<About>,
+        portal_draining: Phrase<About>,
         expectations_not_met: Text,
         policy_not_reloaded: Text,
         token_never_expires: Phrase<About>,
