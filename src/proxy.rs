@@ -20,7 +20,7 @@
 //! | [`rotation`], [`server_state`], `server_changes` | which of them gets a request |
 //! | [`dial`], [`upstream_tls`], `tls_refusal`, [`probe`] | connecting to them, the certificates for that, why TLS failed, and requests of the gateway itself |
 //! | `banner` | the banner in pages that staff view |
-//! | `response_body`, `location`, `tunnel` | the response, or a WebSocket, on its way to the client |
+//! | `response_body`, `location`, `tunnel`, `frame_ends` | the response, or a WebSocket, on its way to the client |
 //! | `watch` | the re-check of what is open (I7) |
 //! | `failure` | why a request gets no response from the portal |
 //! | `gateway` | what all requests share |
@@ -35,6 +35,7 @@ mod error_pages;
 mod exchange;
 mod failure;
 mod forward;
+mod frame_ends;
 mod gateway;
 pub mod head_size;
 pub mod headers;

@@ -8,7 +8,7 @@ use http::Method;
 use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -430,6 +430,51 @@ async fn shutdown_is_the_logged_reason_for_closed_streams() {
         gate.logged(&format!("{what} was closed: the gateway is shutting down")).await;
     }
     assert!(!gate.log().contains("no longer permitted"), "{}", gate.log());
+}
+
+#[tokio::test]
+async fn shutdown_closes_a_websocket_with_1012() {
+    let gate = TestGate::start().await;
+    echo_at(&gate.upstream, "/open/socket");
+    let mut socket = open(&gate, "/open/socket", &[]).await.unwrap();
+    says_and_hears(&mut socket, "hello").await;
+    gate.terminate();
+    let last = within("a close frame", socket.next()).await.unwrap().unwrap();
+    let Message::Close(Some(frame)) = last else { panic!("{last:?}") };
+    assert_eq!(u16::from(frame.code), 1012);
+    let end = within("the end", socket.next()).await;
+    assert!(!matches!(end, Some(Ok(_))), "{end:?}");
+    assert!(gate.exited().await.success());
+}
+
+#[tokio::test]
+async fn shutdown_sends_no_close_within_a_frame() {
+    let gate = TestGate::start().await;
+    gate.upstream.answer("/open/socket", |mut exchange| async move {
+        let accept = derive_accept_key(exchange.seen.one("sec-websocket-key").unwrap().as_bytes());
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: {accept}\r\n\r\n"
+        );
+        exchange.write(head.as_bytes()).await?;
+        // Of ten bytes, three.
+        exchange.write(&[0x82, 10, 1, 2, 3]).await?;
+        exchange.closed().await;
+        Ok(None)
+    });
+    let mut wire = gate.wire().await;
+    wire.send(format!(
+        "GET /open/socket HTTP/1.1\r\nhost: portal.test\r\nconnection: Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n",
+        generate_key()
+    ))
+    .await;
+    assert_eq!(status(&wire.head().await), 101);
+    let mut part = [0; 5];
+    within("a part of a frame", wire.0.read_exact(&mut part)).await.unwrap();
+    gate.terminate();
+    assert_eq!(wire.rest().await, [0_u8; 0]);
+    assert!(gate.exited().await.success());
 }
 
 #[tokio::test]
