@@ -44,6 +44,7 @@ use self::measured::CommitCounts;
 use self::policy_watch::{PolicySource, PolicyWatch, Stamp};
 use self::reload::Reload;
 use self::state::State;
+use self::traces::TraceThread;
 use crate::admin::{self, Access, AdminState};
 use crate::audit::AuditLog;
 use crate::authz::decision_record::{self, Output};
@@ -85,6 +86,7 @@ pub struct Server {
     background: Background,
     runtime: Runtime,
     decisions: Arc<DecisionLog>,
+    traces: Option<TraceThread>,
     directory: Directory,
     /// The addresses for portal traffic.
     pub gateway: Vec<ListenAddress>,
@@ -139,7 +141,7 @@ impl Server {
 
         let tasks = Tasks::default();
         let (directory, sessions) = (state.directory.clone(), state.sessions.clone());
-        let decisions = decision_log(settings, &tasks)?;
+        let (decisions, traces) = decision_log(settings, &tasks)?;
         let upstreams = Arc::new(Upstreams::new(&settings.upstream)?);
         let pages = Pages::new(settings, appearance, directory.clone(), sessions.clone(), &key);
         let known = (directory.clone(), sessions.clone(), state.feed.freshness());
@@ -238,6 +240,7 @@ impl Server {
             background,
             runtime,
             decisions,
+            traces,
             directory,
             gateway: addresses,
             redirect: redirect_addresses,
@@ -262,18 +265,21 @@ impl Server {
     /// Serves until a signal comes or the stop token is cancelled, then shuts down within
     /// `server.shutdown_grace`: open connections are finished and, at the same time, a mail that is
     /// being sent. Writing the last decision records and ending the runtime get a second each if
-    /// that took all of it.
+    /// that took all of it, and sending the last traces gets two.
     ///
     /// # Errors
     /// When a long-running task has ended, which stops the gateway too.
     pub fn run(self) -> Result<(), TaskEnded> {
-        let Self { network, background, runtime, decisions, directory, .. } = self;
+        let Self { network, background, runtime, decisions, traces, directory, .. } = self;
         let created = self.created.into_iter().chain([self.socket]);
         let tasks = network.tasks.clone();
         let deadline = network.run();
         decisions.finish(deadline.duration_since(Instant::now()).max(LAST_RECORDS));
         drop(directory);
         background.finish(runtime, deadline);
+        if let Some(traces) = traces {
+            traces.finish();
+        }
         for socket in created {
             if let Err(error) = std::fs::remove_file(&socket) {
                 let socket = socket.display();
@@ -285,16 +291,20 @@ impl Server {
 }
 
 /// The log of decisions, and the thread that sends a part of it as traces.
-fn decision_log(settings: &Settings, tasks: &Tasks) -> Result<Arc<DecisionLog>, StartError> {
+fn decision_log(
+    settings: &Settings,
+    tasks: &Tasks,
+) -> Result<(Arc<DecisionLog>, Option<TraceThread>), StartError> {
     let output = Output::open(&settings.telemetry)
         .map_err(|(path, error)| StartError::Records { path, error })?;
     let mut log = DecisionLog::new(settings.telemetry.decisions, output);
+    let mut thread = None;
     if let Some(TraceSettings { collector, one_in }) = &settings.telemetry.traces {
         let (traces, exporter) = decision_record::traces(*one_in, collector.clone());
-        traces::start(exporter, tasks).map_err(StartError::Runtime)?;
+        thread = Some(traces::start(exporter, tasks).map_err(StartError::Runtime)?);
         log = log.with_traces(traces);
     }
-    Ok(Arc::new(log))
+    Ok((Arc::new(log), thread))
 }
 
 fn admin_state(

@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::gateway::Gateway;
 use super::headers::{self, Fate, Nominated};
 use super::received::Received;
+use crate::authz::decision_record::recordable::TRACEPARENT;
 use crate::authz::identity::Identity;
 use crate::authz::reserved_headers::Family;
 use crate::authz::trusted_proxies::TrustedProxies;
@@ -50,6 +51,7 @@ impl Gateway {
         let mut head = RequestHead::new(request.method(), target.as_str());
         let mut dropped = Vec::new();
         head.field(&header::HOST, context.host.value());
+        let traceparent = self.responder.decisions.traceparent_for_portal(fields, &received.id);
         for (name, value) in fields {
             if context.by_token && *name == header::AUTHORIZATION {
                 continue;
@@ -58,7 +60,10 @@ impl Gateway {
                 continue;
             }
             match self.filter.fate(name, context.nominated) {
-                Fate::Passes => head.field(name, value),
+                Fate::Passes => match &traceparent {
+                    Some(ours) if *name == TRACEPARENT => head.text(name, ours.as_bytes()),
+                    _ => head.field(name, value),
+                },
                 Fate::Dropped(Family::Method) if context.passed == Some(name) => {
                     head.field(name, value);
                 }

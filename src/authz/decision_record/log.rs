@@ -7,12 +7,13 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use thread_local::ThreadLocal;
 use tokio::signal::unix::Signal;
 
 use super::output::Output;
+use super::recordable;
 use super::traces::Traces;
 use super::{Entry, Second, end};
 use crate::config::Decisions;
@@ -87,6 +88,14 @@ impl DecisionLog {
     #[must_use]
     pub fn wants(&self, decision: &str) -> bool {
         decision != "allow" || self.all.load(Ordering::Relaxed)
+    }
+
+    /// The `traceparent` that the portal gets in place of the caller's, if the request with this id
+    /// becomes a trace when it is allowed.
+    #[must_use]
+    pub fn traceparent_for_portal(&self, headers: &HeaderMap, request: &str) -> Option<String> {
+        let traces = self.traces.as_ref().filter(|_| self.wants("allow"))?;
+        traces.for_portal(recordable::traceparent(headers)?, request)
     }
 
     /// Records these decisions from now on.

@@ -23,7 +23,7 @@ pub fn path(path: &str) -> &str {
 }
 
 /// The header in which callers name their span.
-static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The caller's span: a single valid `traceparent` of version 00 (W3C Trace Context, 3.2).
 #[must_use]

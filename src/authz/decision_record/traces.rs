@@ -1,8 +1,9 @@
 //! Traces: a part of the decision records, as spans of OpenTelemetry.
 //!
-//! Which records become spans is decided when they are written out, so a request costs nothing more.
-//! A request whose caller has begun a trace (`traceparent`, W3C Trace Context) is in that trace, and
-//! is left out if its caller has not sampled it.
+//! Which records become spans is decided when they are written out, so most requests cost nothing
+//! more. A request whose caller has begun a trace (`traceparent`, W3C Trace Context) is in that trace,
+//! and is left out if its caller has not sampled it. If it is taken, the portal gets the span that
+//! stands for its response as the parent, so that spans of its own are below it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message as _;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio_util::sync::CancellationToken;
 
 use super::format::{self, Fields};
 use crate::random;
@@ -75,17 +77,47 @@ impl Traces {
         }
     }
 
+    /// The `traceparent` for the portal in place of the caller's valid one, if the record of the
+    /// request with this id becomes spans.
+    pub(super) fn for_portal(&self, parent: &str, request: &str) -> Option<String> {
+        if !self.takes_trace(parent.as_bytes()) {
+            return None;
+        }
+        let (trace, flags) = (parent.get(..TRACE_END)?, parent.get(SPAN_END..)?);
+        let span = data_encoding::HEXLOWER.encode(&portal_span(request));
+        Some(format!("{trace}{span}{flags}"))
+    }
+
     /// Whether the record of a line becomes spans. All records of a trace are taken, or none.
     fn takes(&self, line: &[u8]) -> bool {
-        let (name, sampled) = match memmem::find(line, b",\"traceparent\":\"00-") {
-            Some(at) => {
-                let parent = line.get(at + 19..).unwrap_or_default();
-                (parent.get(..32), parent.get(51).is_some_and(|flags| flags & 1 == 1))
-            }
-            None => (Some(line), true),
-        };
-        sampled && hash(name.unwrap_or(line)).is_multiple_of(self.one_in)
+        match memmem::find(line, PARENT_FIELD) {
+            Some(at) => self.takes_trace(line.get(at + PARENT_FIELD.len()..).unwrap_or_default()),
+            None => hash(line).is_multiple_of(self.one_in),
+        }
     }
+
+    /// Whether the trace of a valid `traceparent` is taken.
+    fn takes_trace(&self, parent: &[u8]) -> bool {
+        let flags = parent.get(FLAGS_END - 1).and_then(|digit| char::from(*digit).to_digit(16));
+        let trace = parent.get(TRACE_START..TRACE_END);
+        flags.is_some_and(|flags| flags & 1 == 1)
+            && trace.is_some_and(|trace| hash(trace).is_multiple_of(self.one_in))
+    }
+}
+
+/// What comes before a `traceparent` in a record.
+const PARENT_FIELD: &[u8] = b",\"traceparent\":\"";
+/// The parts of a `traceparent` of version 00: `00-`, the trace and `-`, the span, `-` and the flags.
+const TRACE_START: usize = 3;
+const TRACE_END: usize = TRACE_START + 33;
+const SPAN_END: usize = TRACE_END + 16;
+const FLAGS_END: usize = SPAN_END + 3;
+
+/// The id of the span for the portal's response to the request with this id. The portal gets it
+/// before the record is written, so it is computed from what both know.
+fn portal_span(request: &str) -> [u8; 8] {
+    // Zero is not a span (W3C Trace Context, 3.2.2.4).
+    hash(request.as_bytes()).max(1).to_be_bytes()
 }
 
 fn hash(bytes: &[u8]) -> u64 {
@@ -104,10 +136,16 @@ impl Source for Traces {
 }
 
 impl TraceExporter {
-    /// Sends spans for as long as records are taken.
-    pub async fn run(mut self) {
+    /// Sends spans until `last` is cancelled and none waits.
+    pub async fn run(mut self, last: CancellationToken) {
         let mut has_failed = false;
-        while let Some(batch) = self.batches.recv().await {
+        loop {
+            let batch = tokio::select! {
+                biased;
+                batch = self.batches.recv() => batch,
+                () = last.cancelled() => None,
+            };
+            let Some(batch) = batch else { return };
             let body = export(&batch, random::bytes).encode_to_vec();
             let sent = tokio::time::timeout(TIMEOUT, self.collector.post(body)).await;
             let failure = match sent {
@@ -196,7 +234,7 @@ fn spans(fields: &Fields<'_>, id: &mut impl FnMut() -> [u8; 8]) -> Vec<Span> {
     };
     let portal = status.map(|_| Span {
         trace_id,
-        span_id: id().to_vec(),
+        span_id: text("request").map_or_else(&mut *id, |request| portal_span(&request)).to_vec(),
         parent_span_id: own,
         name: format!("{method} portal"),
         kind: SpanKind::Client.into(),
@@ -282,6 +320,26 @@ mod tests {
         assert_eq!(request.trace_id, [[1; 8], [2; 8]].concat());
         assert!(request.parent_span_id.is_empty() && request.status.is_none());
         assert!(spans_of(b"no record\n").is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_portal_gets_its_span_as_the_parent() {
+        let (all, _exporter) = traces(1, "http://127.0.0.1:9/v1/traces".parse().unwrap());
+        let sent = all.for_portal(PARENT, "r1").unwrap();
+        let rest = format!(r#","traceparent":"{PARENT}","status":200,"portal_micros":900"#);
+        let [_, portal] = &spans_of(&line(&rest))[..] else { panic!("two spans") };
+        let span = data_encoding::HEXLOWER.encode(&portal.span_id);
+        assert_eq!(sent, format!("{}{span}-01", &PARENT[..36]));
+        assert_ne!(all.for_portal(PARENT, "r2").unwrap(), sent);
+        // The second digit of the flags counts, not its character.
+        for (flags, taken) in
+            [("00", false), ("02", false), ("0a", false), ("03", true), ("0b", true)]
+        {
+            let parent = format!("{}{flags}", &PARENT[..53]);
+            let of_record = line(&format!(r#","traceparent":"{parent}""#));
+            assert_eq!(all.for_portal(&parent, "r1").is_some(), taken, "{flags}");
+            assert_eq!(all.takes(&of_record), taken, "{flags}");
+        }
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -61,6 +62,7 @@ async fn requests_are_spans_of_the_callers_trace() {
     let (address, mut received) = collector(StatusCode::OK).await;
     let gate = gate(address).await;
     let request = gate.get("/open/traced").header("traceparent", PARENT);
+    let request = request.header("tracestate", "a=1");
     assert_eq!(request.send().await.status, 200);
     let (first, second) =
         within("spans", async { (received.recv().await, received.recv().await) }).await;
@@ -69,8 +71,42 @@ async fn requests_are_spans_of_the_callers_trace() {
     assert_eq!(data_encoding::HEXLOWER.encode(&request.parent_span_id), PARENT[36..52]);
     assert_eq!(portal.parent_span_id, request.span_id);
     assert!(request.end_time_unix_nano >= portal.end_time_unix_nano);
+    // The portal's spans are below the one of its response.
+    let span = data_encoding::HEXLOWER.encode(&portal.span_id);
     let seen = gate.arrived();
-    assert_eq!(seen.head.all("traceparent"), [PARENT], "the portal gets it as it came");
+    assert_eq!(seen.head.all("traceparent"), [format!("{}{span}-01", &PARENT[..36])]);
+    assert_eq!(seen.head.all("tracestate"), ["a=1"]);
+}
+
+#[tokio::test]
+async fn without_traces_the_portal_gets_the_callers_span() {
+    let gate = TestGate::start().await;
+    gate.get("/open/a").header("traceparent", PARENT).send().await;
+    assert_eq!(gate.arrived().head.all("traceparent"), [PARENT]);
+}
+
+#[tokio::test]
+async fn spans_that_wait_are_sent_before_the_end() {
+    let (address, mut received) = collector(StatusCode::OK).await;
+    let gate = gate(address).await;
+    assert_eq!(gate.get("/open/last").send().await.status, 200);
+    // Before the records are written out, which happens five times a second.
+    gate.terminate();
+    assert!(gate.exited().await.success());
+    let span = received.try_recv().unwrap();
+    assert!(span.attributes.iter().any(|it| it.key == "url.path"), "{span:?}");
+}
+
+#[tokio::test]
+async fn a_silent_collector_delays_the_end_by_two_seconds() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gate = gate(silent.local_addr().unwrap()).await;
+    assert_eq!(gate.get("/open/last").send().await.status, 200);
+    let since = Instant::now();
+    gate.terminate();
+    assert!(gate.exited().await.success());
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    gate.logged("the last traces could not be sent in time").await;
 }
 
 #[tokio::test]
@@ -79,6 +115,7 @@ async fn a_trace_that_its_caller_does_not_sample_is_not_sent() {
     let gate = gate(address).await;
     let unsampled = format!("{}0", &PARENT[..54]);
     gate.get("/open/unsampled").header("traceparent", &unsampled).send().await;
+    assert_eq!(gate.arrived().head.all("traceparent"), [unsampled]);
     gate.get("/open/own").send().await;
     let span = within("a span", received.recv()).await.unwrap();
     assert_ne!(data_encoding::HEXLOWER.encode(&span.trace_id), PARENT[3..35]);
