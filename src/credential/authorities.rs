@@ -1,8 +1,10 @@
 //! Certificate authorities that connections of the gateway trust.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use rustls::RootCertStore;
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
 
 use super::pem;
 
@@ -27,4 +29,16 @@ pub fn add_file(authorities: &mut RootCertStore, file: &Path) -> Result<(), Stri
             .map_err(|error| format!("has a certificate that cannot be used: {error}"))?;
     }
     Ok(())
+}
+
+/// Connections by TLS 1.2 or 1.3 to servers whose certificates are of these authorities.
+///
+/// # Errors
+/// When neither version can be used.
+pub fn trusting(authorities: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(authorities)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }

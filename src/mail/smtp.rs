@@ -12,7 +12,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lettre::address::Envelope;
 use rustls::ClientConfig;
-use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Mutex;
@@ -265,12 +264,7 @@ fn trust(settings: &Smtp) -> Result<Arc<ClientConfig>, MailError> {
         let wrong = |cause| MailError::Trust { path: path.clone(), cause };
         authorities::add_file(&mut authorities, path).map_err(wrong)?;
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| MailError::Tls(error.to_string()))?
-        .with_root_certificates(authorities)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+    authorities::trusting(authorities).map_err(|error| MailError::Tls(error.to_string()))
 }
 
 impl fmt::Debug for Server {

@@ -20,10 +20,13 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message as _;
+use rustls::ClientConfig;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::format::{self, Fields};
+use crate::credential::authorities;
 use crate::random;
 use crate::telemetry::metrics::{Samples, Source, families};
 use crate::telemetry::otlp::Collector;
@@ -50,18 +53,24 @@ pub struct Traces {
 pub struct TraceExporter {
     batches: Receiver<Batch>,
     collector: Collector,
+    /// Makes the connections to an `https` collector.
+    tls: Option<Arc<ClientConfig>>,
     lost: Arc<AtomicU64>,
 }
 
 /// Records in JSON, one a line.
 type Batch = Vec<Box<[u8]>>;
 
-/// Takes one in `one_in` records, and sends them to this collector.
+/// Takes one in `one_in` records, and sends them to this collector. Its certificate, if it has one, must
+/// be of an authority of the system.
 #[must_use]
 pub fn traces(one_in: u64, collector: Collector) -> (Traces, TraceExporter) {
     let (queue, batches) = channel(QUEUE);
     let lost = Arc::new(AtomicU64::new(0));
-    let exporter = TraceExporter { batches, collector, lost: Arc::clone(&lost) };
+    let tls = collector.is_https().then(|| authorities::trusting(authorities::of_system()));
+    // Without one, nothing is sent, and the log has the reason.
+    let tls = tls.and_then(Result::ok);
+    let exporter = TraceExporter { batches, collector, tls, lost: Arc::clone(&lost) };
     (Traces { one_in: one_in.max(1), queue, lost }, exporter)
 }
 
@@ -138,6 +147,7 @@ impl Source for Traces {
 impl TraceExporter {
     /// Sends spans until `last` is cancelled and none waits.
     pub async fn run(mut self, last: CancellationToken) {
+        let tls = self.tls.take().map(TlsConnector::from);
         let mut has_failed = false;
         loop {
             let batch = tokio::select! {
@@ -147,7 +157,7 @@ impl TraceExporter {
             };
             let Some(batch) = batch else { return };
             let body = export(&batch, random::bytes).encode_to_vec();
-            let sent = tokio::time::timeout(TIMEOUT, self.collector.post(body)).await;
+            let sent = tokio::time::timeout(TIMEOUT, self.collector.post(tls.as_ref(), body)).await;
             let failure = match sent {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error.to_string()),

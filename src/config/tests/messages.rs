@@ -309,8 +309,8 @@ const MESSAGES: &[(&str, &str)] = &[
         "telemetry.log: `a=b=c` is not a log filter (e.g. `info` or `warn,hyper=error`)",
     ),
     (
-        "telemetry.traces.endpoint = \"https://otel.example/v1/traces\"",
-        "telemetry.traces.endpoint: `https://otel.example/v1/traces` is not an http URL with a path \
+        "telemetry.traces.endpoint = \"ftp://otel.example/v1/traces\"",
+        "telemetry.traces.endpoint: `ftp://otel.example/v1/traces` is not an http or https URL with a path \
          (e.g. `http://127.0.0.1:4318/v1/traces`)",
     ),
     (
