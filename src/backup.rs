@@ -1,24 +1,26 @@
 //! Backups: all records of the running gateway in one file.
 //!
 //! The file is made from a snapshot of the store ([`portcullis_store::backup`]) on a thread of its
-//! own, at a low priority. An entry of the audit log and a checkpoint come first, so both are in the
+//! own, which leaves the processors to requests ([`Pace`]). An entry of the audit log and a checkpoint come first, so both are in the
 //! file.
 
+mod pace;
 mod scheduled;
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::Map;
 use tokio::sync::mpsc;
 
+pub use self::pace::{Pace, lower_priority};
 pub use self::scheduled::{Schedule, ScheduleStatus};
 
+use self::pace::on_thread;
 use crate::audit::AuditLog;
 use crate::config::ScheduledBackups;
 use crate::directory::records::audit::Occurrence;
@@ -31,8 +33,6 @@ use portcullis_store::{Kind, Snapshot, Store, StoreError, StoreKey};
 /// open one.
 const SESSIONS: [Kind; 4] =
     [kind::SESSION, kind::ENDED_SESSION, kind::ADMIN_SESSION, kind::VIEW_LINK];
-/// Added to the niceness of the process: requests matter more.
-const NICENESS: i32 = 10;
 /// How many bytes are sent at a time, and how many such parts wait.
 const PART: usize = 256 * 1024;
 const WAITING: usize = 4;
@@ -137,25 +137,16 @@ impl Begun {
     }
 
     fn write(self, out: impl Write) -> Result<(Header, u64), BackupError> {
-        backup::write(self.snapshot, &self.key, self.options, out)
+        let mut pace = Pace::start();
+        backup::write(self.snapshot, &self.key, self.options, out, &mut || pace.pause())
     }
 
     /// Writes a new file. Blocks. Returns its header and its length.
     fn write_file(self, path: &Path) -> Result<(Header, u64), BackupError> {
-        backup::write_file(self.snapshot, &self.key, self.options, path)
+        let mut pace = Pace::start();
+        let pause = &mut || pace.pause();
+        backup::write_file(self.snapshot, &self.key, self.options, path, pause)
     }
-}
-
-/// Runs something that takes long on a thread of its own, at a low priority.
-fn on_thread(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let run = move || {
-        #[cfg(target_os = "linux")]
-        if let Err(error) = rustix::process::nice(NICENESS) {
-            tracing::warn!(%error, "could not lower the priority of a backup");
-        }
-        work();
-    };
-    thread::Builder::new().name("backup".to_owned()).spawn(run).map(drop)
 }
 
 /// Sends what is written.

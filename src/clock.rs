@@ -11,6 +11,13 @@ pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// The time for which a processor has worked for the current thread.
+#[must_use]
+pub fn of_thread() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// The time since the system was started, by the clock that the service manager uses
 /// (`CLOCK_MONOTONIC`).
 #[must_use]

@@ -15,7 +15,8 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::{Backups, Begun, on_thread};
+use super::pace::on_thread;
+use super::{Backups, Begun};
 use crate::config::ScheduledBackups;
 use crate::directory::{Actor, Change};
 use portcullis_store::StoreError;

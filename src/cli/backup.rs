@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::console::Console;
 use super::settings::settings;
 use crate::app::records;
+use crate::backup::{Pace, lower_priority};
 use crate::clock;
 use crate::config::Settings;
 use crate::directory::records::audit::Occurrence;
@@ -19,7 +20,7 @@ use portcullis_store::backup::{Header, NewFile, Reader};
 use portcullis_store::sled::{Restored, SledStore};
 
 /// How much of a file is read at a time.
-const BUFFER: usize = 1024 * 1024;
+const BUFFER: usize = 256 * 1024;
 
 #[derive(Debug, Args)]
 pub(super) struct BackupArgs {
@@ -45,6 +46,8 @@ impl BackupArgs {
     /// Writes a backup of the running gateway to a new file.
     pub(super) fn run(self, console: &mut Console<'_>) -> anyhow::Result<()> {
         let Self { file, with_sessions, .. } = self;
+        // The gateway may be on this machine.
+        lower_priority();
         let shown = file.display();
         let mut new = NewFile::create(&file).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => {
@@ -60,7 +63,8 @@ impl BackupArgs {
             .read_with(&["backup"], &params, &mut |part| new.write_all(part).map_err(written))?;
         new.sync().map_err(written)?;
         // What was sent may have been cut off.
-        let header = verified(new.draft(), None)
+        let mut pace = Pace::start();
+        let header = verified(new.draft(), None, &mut || pace.pause())
             .with_context(|| format!("`{shown}`: the unfinished file was removed"))?;
         new.finish().map_err(written)?;
         let sentence = format!("wrote {} to `{shown}`", described(&header));
@@ -75,7 +79,8 @@ impl BackupArgs {
     ) -> anyhow::Result<()> {
         let shown = self.file.display();
         let key = records::existing_key(settings)?;
-        let header = verified(&self.file, Some(&key)).with_context(|| format!("`{shown}`"))?;
+        let header =
+            verified(&self.file, Some(&key), &mut || {}).with_context(|| format!("`{shown}`"))?;
         let sentence = format!("`{shown}` is whole: {}", described(&header));
         console.report(&document(&self.file, &header), &sentence)
     }
@@ -109,9 +114,13 @@ impl RestoreArgs {
 }
 
 /// Reads the whole file.
-fn verified(file: &Path, key: Option<&StoreKey>) -> anyhow::Result<Header> {
+fn verified(
+    file: &Path,
+    key: Option<&StoreKey>,
+    pause: &mut dyn FnMut(),
+) -> anyhow::Result<Header> {
     let input = BufReader::with_capacity(BUFFER, File::open(file)?);
-    Ok(Reader::open(input, key)?.verify()?)
+    Ok(Reader::open(input, key)?.verify_with(pause)?)
 }
 
 fn described(header: &Header) -> String {

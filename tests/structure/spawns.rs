@@ -24,7 +24,11 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ("src/app/traces.rs", 1, "runs a supervised task"),
     ("src/doctor/recorder.rs", 2, "joined by doctor; one connection"),
     ("src/app/scheduled_backups.rs", 1, "awaited by a supervised task"),
-    ("src/backup.rs", 1, "one file, whose end the client verifies or a supervised task awaits"),
+    (
+        "src/backup/pace.rs",
+        1,
+        "one file, whose end the client verifies or a supervised task awaits",
+    ),
     ("src/backup/scheduled.rs", 1, "awaited by a supervised task"),
     ("src/credential/hashing/pool.rs", 1, "each thread catches panics and goes on"),
     ("src/demo.rs", 1, "runs a supervised task"),

@@ -30,8 +30,13 @@ pub use self::write::{Options, write, write_file};
 pub const FORMAT: u64 = 1;
 /// What a file begins with.
 const MAGIC: &[u8; 17] = b"portcullis backup";
-/// The most bytes in a block.
+/// The most bytes in a block that is read.
 const BLOCK: usize = 1024 * 1024;
+/// The most bytes in a block that is written. A block is hashed at once, which takes a fraction of a
+/// millisecond.
+const WRITTEN_BLOCK: usize = 128 * 1024;
+/// How many records are read between two pauses.
+const BETWEEN_PAUSES: usize = 64;
 /// The most bytes of a record, and of the header.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use sha2::{Digest as _, Sha256};
 
 use super::encoding::number;
-use super::{BLOCK, BackupError, FORMAT, MAGIC};
+use super::{BLOCK, BackupError, FORMAT, MAGIC, WRITTEN_BLOCK};
 use crate::StoreKey;
 
 /// The length of the trailer without its checksum, and of a checksum.
@@ -25,7 +25,7 @@ pub(super) struct BlockWriter<W> {
 
 impl<W: Write> BlockWriter<W> {
     pub(super) fn start(out: W) -> io::Result<Self> {
-        let (hash, block) = (Sha256::new(), Vec::with_capacity(BLOCK));
+        let (hash, block) = (Sha256::new(), Vec::with_capacity(WRITTEN_BLOCK));
         let mut writer = Self { out, hash, block, number: 0, written: 0 };
         writer.put(MAGIC)?;
         writer.put(&FORMAT.to_be_bytes())?;
@@ -34,11 +34,11 @@ impl<W: Write> BlockWriter<W> {
 
     pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let room = BLOCK - self.block.len();
+            let room = WRITTEN_BLOCK - self.block.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             self.block.extend_from_slice(now);
             bytes = later;
-            if self.block.len() == BLOCK {
+            if self.block.len() == WRITTEN_BLOCK {
                 self.end_block()?;
             }
         }

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::encoding::decode;
 use super::framing::BlockReader;
-use super::{BackupError, Header, MOST_BYTES, key_id};
+use super::{BETWEEN_PAUSES, BackupError, Header, MOST_BYTES, key_id};
 use crate::{SnapshotRecord, StoreKey};
 
 /// A file that is being read. It is only verified when [`Reader::next_record`] has returned `None`.
@@ -65,8 +65,23 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// As [`Self::next_record`].
-    pub fn verify(mut self) -> Result<Header, BackupError> {
-        while self.next_record()?.is_some() {}
+    pub fn verify(self) -> Result<Header, BackupError> {
+        self.verify_with(&mut || {})
+    }
+
+    /// Reads the whole file, and calls `pause` after each part of it.
+    ///
+    /// # Errors
+    /// As [`Self::next_record`].
+    pub fn verify_with(mut self, pause: &mut dyn FnMut()) -> Result<Header, BackupError> {
+        for read in 1_usize.. {
+            if self.next_record()?.is_none() {
+                break;
+            }
+            if read.is_multiple_of(BETWEEN_PAUSES) {
+                pause();
+            }
+        }
         Ok(self.header)
     }
 }

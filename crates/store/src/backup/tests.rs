@@ -52,7 +52,7 @@ async fn backup(store: &SledStore, file: &Path, leave_out: &[Kind]) -> Header {
     let facts = vec![("policy".to_owned(), "abc".to_owned())];
     let options = Options { leave_out: leave_out.to_vec(), facts };
     let snapshot = store.snapshot().await.unwrap();
-    write(snapshot, &KEY, options, fs::File::create(file).unwrap()).unwrap().0
+    write(snapshot, &KEY, options, fs::File::create(file).unwrap(), &mut || {}).unwrap().0
 }
 
 /// Everything that can be read of the records of a kind.

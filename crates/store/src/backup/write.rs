@@ -23,7 +23,8 @@ pub struct Options {
 const BUFFER: usize = 256 * 1024;
 
 /// Writes the records of a snapshot to a new file, and reads it back before it gets its name. It is
-/// on disk when this returns. Blocks. Returns its header and its length.
+/// on disk when this returns. Blocks, and calls `pause` after each part of the work. Returns its header
+/// and its length.
 ///
 /// # Errors
 /// As [`write()`], and when the file exists or is not as it was written.
@@ -32,18 +33,20 @@ pub fn write_file(
     key: &StoreKey,
     options: Options,
     path: &Path,
+    pause: &mut dyn FnMut(),
 ) -> Result<(Header, u64), BackupError> {
     let mut file = NewFile::create(path)?;
-    let written = write(snapshot, key, options, BufWriter::with_capacity(BUFFER, &mut file))?;
+    let out = BufWriter::with_capacity(BUFFER, &mut file);
+    let written = write(snapshot, key, options, out, pause)?;
     file.sync()?;
     let draft = BufReader::with_capacity(BUFFER, File::open(file.draft())?);
-    Reader::open(draft, Some(key))?.verify()?;
+    Reader::open(draft, Some(key))?.verify_with(pause)?;
     file.finish()?;
     Ok(written)
 }
 
-/// Writes the records of a snapshot. Blocks. The length of the file is returned with its header; it
-/// is not synced.
+/// Writes the records of a snapshot. Blocks, and calls `pause` after each part of the work. The length
+/// of the file is returned with its header; it is not synced.
 ///
 /// # Errors
 /// When the store cannot be read, or `out` cannot be written.
@@ -52,6 +55,7 @@ pub fn write(
     key: &StoreKey,
     options: Options,
     out: impl Write,
+    pause: &mut dyn FnMut(),
 ) -> Result<(Header, u64), BackupError> {
     let Options { leave_out, facts } = options;
     let is_left_out = |kind: &str| leave_out.iter().any(|left_out| left_out.name() == kind);
@@ -87,6 +91,7 @@ pub fn write(
             break;
         }
         blocks.write(&parts)?;
+        pause();
     }
     drop(snapshot);
     require_all(&header, &written)?;

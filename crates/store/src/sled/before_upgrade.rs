@@ -27,7 +27,7 @@ pub(super) fn back_up(
         }
         let snapshot =
             AtRest { entries: Some(database.scan_prefix(b"r")), head: head.clone(), format };
-        backup::write_file(Box::new(snapshot), key, Options::default(), &path)?;
+        backup::write_file(Box::new(snapshot), key, Options::default(), &path, &mut || {})?;
         Ok(())
     };
     written().map_err(|error| {
