@@ -17,6 +17,7 @@ mod policy_watch;
 mod portal_probe;
 pub(crate) mod records;
 mod reload;
+mod reloaded_settings;
 pub(crate) mod rotation;
 mod scheduled_backups;
 mod sockets;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use self::error::StartError;
@@ -43,6 +45,7 @@ use self::certificate_watch::CertificateWatch;
 use self::measured::CommitCounts;
 use self::policy_watch::{PolicySource, PolicyWatch, Stamp};
 use self::reload::Reload;
+use self::reloaded_settings::Parts;
 use self::state::State;
 use self::traces::TraceThread;
 use crate::admin::{self, Access, AdminState};
@@ -129,6 +132,7 @@ impl Server {
         let state = runtime.block_on(opening)?;
         let audit = runtime.block_on(audit::open(settings, &state.directory))?;
         runtime.block_on(audit::note(&audit, "gateway.started"));
+        let mail = mailer.reload();
         let outbox = mailer.open(state.directory.clone(), waker)?;
         let jobs = Jobs::new(state.directory.clone());
         let backups = Backups::new(
@@ -211,7 +215,15 @@ impl Server {
         };
         let policy = PolicyWatch::new(source, loaded);
         let decided = Arc::clone(&decisions);
-        let retention = settings.audit.retention;
+        let (reloaded_retention, retention) = watch::channel(settings.audit.retention);
+        let parts = Parts {
+            settings: settings.clone(),
+            decisions: Arc::clone(&decisions),
+            sessions: sessions.clone(),
+            retention: reloaded_retention,
+            schedule: backups.schedule().cloned(),
+            mail,
+        };
         let rules = AdminRules::new(&settings.admin);
         let work = Work {
             state,
@@ -227,7 +239,7 @@ impl Server {
             pages,
             policy,
             certificates,
-            reload: Reload::new(source_of_settings, Arc::clone(&decisions), notifier.clone()),
+            reload: Reload::new(source_of_settings, parts, notifier.clone()),
             upstreams,
             portal: settings.upstream.groups().flatten().cloned().collect(),
         };

@@ -18,12 +18,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::config::{MailTransport, Settings};
 use crate::directory::Directory;
 
 use self::message::Composer;
+use self::outbox::Sending;
 use self::smtp::Server;
 use self::templates::Templates;
+use self::tester::Tested;
 use self::transport::{Folder, Transport};
 
 mod content;
@@ -48,8 +52,14 @@ pub use self::tester::{MailTest, MailTester};
 /// Composes and sends mails.
 #[derive(Debug)]
 pub struct Mailer {
-    composer: Arc<Composer>,
-    transport: Box<dyn Transport>,
+    sending: Arc<ArcSwap<Sending>>,
+    tester: MailTester,
+}
+
+/// Changes how mails are composed and sent while the gateway runs.
+#[derive(Debug)]
+pub struct MailReload {
+    sending: Arc<ArcSwap<Sending>>,
     tester: MailTester,
 }
 
@@ -60,16 +70,15 @@ impl Mailer {
     /// # Errors
     /// All errors in templates, or an error in certificates.
     pub fn new(settings: &Settings) -> Result<Self, MailError> {
-        let templates = Templates::load(settings.mail.templates.as_deref())?;
-        let transport: Box<dyn Transport> = match &settings.mail.transport {
-            MailTransport::Directory(folder) => Box::new(Folder::new(folder.clone())),
-            MailTransport::Smtp(smtp) => {
-                Box::new(Server::new(smtp, settings.server.public_url.host())?)
-            }
-        };
-        let composer = Arc::new(Composer::new(settings, templates));
-        let tester = MailTester::new(settings, Arc::clone(&composer))?;
-        Ok(Self { composer, transport, tester })
+        let (sending, tested) = read(settings)?;
+        let sending = Arc::new(ArcSwap::from_pointee(sending));
+        Ok(Self { sending, tester: MailTester::new(tested) })
+    }
+
+    /// What puts other settings in force.
+    #[must_use]
+    pub fn reload(&self) -> MailReload {
+        MailReload { sending: Arc::clone(&self.sending), tester: self.tester.clone() }
     }
 
     /// Sends test mails in the same way, over connections of its own.
@@ -91,7 +100,35 @@ impl Mailer {
     /// # Errors
     /// When the folder for mails cannot be created.
     pub fn open(self, directory: Directory, waker: Arc<OutboxWaker>) -> Result<Outbox, MailError> {
-        self.transport.prepare()?;
-        Ok(Outbox::new(directory, self.composer, self.transport, waker))
+        self.sending.load().transport.prepare()?;
+        Ok(Outbox::new(directory, self.sending, waker))
     }
+}
+
+impl MailReload {
+    /// Sends mails as these settings say, from the next one on.
+    ///
+    /// # Errors
+    /// As [`Mailer::new`] and [`Mailer::open`]; everything then stays as it was.
+    pub fn put_in_force(&self, settings: &Settings) -> Result<(), MailError> {
+        let (sending, tested) = read(settings)?;
+        sending.transport.prepare()?;
+        self.sending.store(Arc::new(sending));
+        self.tester.tested.store(Arc::new(tested));
+        Ok(())
+    }
+}
+
+/// Reads the templates and certificates that the settings name.
+fn read(settings: &Settings) -> Result<(Sending, Tested), MailError> {
+    let templates = Templates::load(settings.mail.templates.as_deref())?;
+    let transport: Box<dyn Transport> = match &settings.mail.transport {
+        MailTransport::Directory(folder) => Box::new(Folder::new(folder.clone())),
+        MailTransport::Smtp(smtp) => {
+            Box::new(Server::new(smtp, settings.server.public_url.host())?)
+        }
+    };
+    let composer = Arc::new(Composer::new(settings, templates));
+    let tested = Tested::new(settings, Arc::clone(&composer))?;
+    Ok((Sending { composer, transport }, tested))
 }

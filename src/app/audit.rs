@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portcullis_audit::SigningKey;
 use serde_json::Map;
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::StartError;
@@ -51,7 +52,7 @@ pub(super) async fn open(
 
 /// Adds the first refusal of each series at once, but not more than one commit a second; adds the
 /// others and signs a checkpoint every minute, and removes old entries every hour.
-pub(super) async fn maintain(log: AuditLog, retention: Duration) {
+pub(super) async fn maintain(log: AuditLog, retention: watch::Receiver<Duration>) {
     let mut ticks = interval(CHECKPOINT_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next_write = Instant::now();
@@ -69,6 +70,7 @@ pub(super) async fn maintain(log: AuditLog, retention: Duration) {
         report(log.end_minute_of_refused().await);
         sign(&log).await;
         if tick % CHECKPOINTS_PER_REMOVAL == 0 {
+            let retention = *retention.borrow();
             match log.remove_expired(retention, clock::now()).await {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "expired audit entries removed"),

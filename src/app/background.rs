@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval};
 
@@ -50,7 +51,7 @@ pub(super) struct Work {
     pub(super) backups: Backups,
     pub(super) rules: AdminRules,
     /// `audit.retention`
-    pub(super) retention: Duration,
+    pub(super) retention: watch::Receiver<Duration>,
     pub(super) decisions: Arc<DecisionLog>,
     pub(super) refused_requests: Arc<RefusedRequests>,
     pub(super) trial_log: Arc<TrialLog>,

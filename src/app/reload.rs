@@ -11,15 +11,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::authz::DecisionLog;
+use super::reloaded_settings::{Parts, SECTIONS, changed};
 use crate::clock;
 use crate::config::{EffectiveSetting, Settings};
 use crate::service_manager::Notifier;
 use crate::tasks::Tasks;
 use crate::telemetry::LogFilter;
-
-/// The settings that are put in force without a restart.
-const RELOADED: [&str; 2] = ["telemetry.decisions", "telemetry.log"];
 
 /// Reads the settings from their file and the environment.
 type Read = dyn Fn() -> anyhow::Result<(Settings, Vec<EffectiveSetting>)> + Send + Sync;
@@ -29,7 +26,7 @@ type Read = dyn Fn() -> anyhow::Result<(Settings, Vec<EffectiveSetting>)> + Send
 pub struct SettingsSource {
     /// Reads the settings, with every key and the value that takes effect.
     pub read: Arc<Read>,
-    /// Every key with the value that was in force at the start.
+    /// Every key with the value that is in force.
     pub started_with: Vec<EffectiveSetting>,
     /// The filter of the log (`telemetry.log`).
     pub log: LogFilter,
@@ -43,7 +40,7 @@ pub(super) type Requests = mpsc::Receiver<Request>;
 /// Reads everything again when the signal comes.
 pub(super) struct Reload {
     source: Option<SettingsSource>,
-    decisions: Arc<DecisionLog>,
+    parts: Arc<Parts>,
     notifier: Notifier,
     watches: Vec<mpsc::Sender<Request>>,
 }
@@ -55,14 +52,10 @@ impl fmt::Debug for SettingsSource {
 }
 
 impl Reload {
-    /// Reads the settings of the source, of which `decisions` is told its own, and notifies the
-    /// service manager before and after.
-    pub(super) const fn new(
-        source: Option<SettingsSource>,
-        decisions: Arc<DecisionLog>,
-        notifier: Notifier,
-    ) -> Self {
-        Self { source, decisions, notifier, watches: Vec::new() }
+    /// Reads the settings of the source, puts them in force in these parts, and notifies the service
+    /// manager before and after.
+    pub(super) fn new(source: Option<SettingsSource>, parts: Parts, notifier: Notifier) -> Self {
+        Self { source, parts: Arc::new(parts), notifier, watches: Vec::new() }
     }
 
     /// The requests to a part that watches files.
@@ -90,9 +83,9 @@ impl Reload {
             }
             self.notifier.reloading(clock::since_boot());
             if let Some(source) = self.source.take() {
-                let decisions = Arc::clone(&self.decisions);
+                let parts = Arc::clone(&self.parts);
                 // A disk may be slow.
-                let read = tokio::task::spawn_blocking(move || reread(source, &decisions)).await;
+                let read = tokio::task::spawn_blocking(move || reread(source, &parts)).await;
                 match read {
                     Ok(source) => self.source = Some(source),
                     Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
@@ -111,7 +104,7 @@ impl Reload {
 }
 
 /// Reads the settings, and puts those in force that need no restart.
-fn reread(mut source: SettingsSource, decisions: &DecisionLog) -> SettingsSource {
+fn reread(mut source: SettingsSource, parts: &Parts) -> SettingsSource {
     let (settings, effective) = match (source.read)() {
         Ok(read) => read,
         Err(error) => {
@@ -119,76 +112,26 @@ fn reread(mut source: SettingsSource, decisions: &DecisionLog) -> SettingsSource
             return source;
         }
     };
-    let changed = changed(&source.started_with, &effective);
-    if changed.is_empty() {
+    let mut others = changed(&source.started_with, &effective);
+    if others.is_empty() {
         tracing::info!("settings read again; none has changed");
     }
-    let (reloaded, others): (Vec<_>, Vec<_>) =
-        changed.into_iter().partition(|key| RELOADED.contains(&key.as_str()));
-    decisions.record_only(settings.telemetry.decisions);
-    if let Err(error) = source.log.set(&settings.telemetry.log) {
-        tracing::error!(%error, "the filter of the log stays as it was");
-    }
-    for setting in reloaded {
-        tracing::info!(setting, "setting reloaded");
-        if let Some(new) = effective.iter().find(|new| new.key == setting) {
-            source.started_with.retain(|old| old.key != setting);
-            source.started_with.push(new.clone());
+    for section in &SECTIONS {
+        let its: Vec<_> = others.extract_if(.., |key| section.has(key)).collect();
+        // Also without a change: secrets are not compared.
+        if let Err(error) = section.put_in_force(parts, &source.log, &settings) {
+            tracing::error!("settings not reloaded, the old ones stay in force: {error:#}");
+            continue;
         }
+        for setting in &its {
+            tracing::info!(setting, "setting reloaded");
+        }
+        source.started_with.retain(|old| !its.contains(&old.key));
+        source.started_with.extend(effective.iter().filter(|new| its.contains(&new.key)).cloned());
     }
     if !others.is_empty() {
         let settings = others.join(", ");
         tracing::warn!(settings, "changed settings take effect after a restart");
     }
     source
-}
-
-/// The keys whose values differ, or that are on one side only, in order.
-fn changed(old: &[EffectiveSetting], new: &[EffectiveSetting]) -> Vec<String> {
-    let differs = |one: &EffectiveSetting, others: &[EffectiveSetting]| {
-        !others.iter().any(|other| other.key == one.key && other.value == one.value)
-    };
-    let mut keys: Vec<String> =
-        old.iter().filter(|one| differs(one, new)).cloned().map(key).collect();
-    keys.extend(new.iter().filter(|one| differs(one, old)).cloned().map(key));
-    keys.sort_unstable();
-    keys.dedup();
-    keys
-}
-
-fn key(setting: EffectiveSetting) -> String {
-    setting.key
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-    use std::path::Path;
-
-    use super::*;
-    use crate::config::Loaded;
-
-    fn effective(text: &str) -> Vec<EffectiveSetting> {
-        let needed = "server.public_url = \"http://portal.test\"\n\
-                      upstream.servers = [\"http://127.0.0.1:9000\"]\n";
-        let text = format!("{needed}{text}");
-        Loaded::parse(&text, Path::new("test"), &HashMap::new()).unwrap().effective
-    }
-
-    #[test]
-    fn settings_that_differ_are_named() {
-        let old = effective("telemetry.log = \"warn\"\nserver.threads = 2\n");
-        assert_eq!(changed(&old, &old), [""; 0]);
-        let new = effective("telemetry.log = \"info\"\nserver.threads = 2\nserver.backlog = 5\n");
-        assert_eq!(changed(&old, &new), ["server.backlog", "telemetry.log"]);
-        assert_eq!(changed(&new, &old), ["server.backlog", "telemetry.log"]);
-    }
-
-    #[test]
-    fn settings_that_are_reloaded_exist() {
-        let all = effective("");
-        for key in RELOADED {
-            assert!(all.iter().any(|setting| setting.key == key), "{key}");
-        }
-    }
 }

@@ -7,7 +7,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -32,7 +34,7 @@ const RETRY: SignedDuration = SignedDuration::from_mins(10);
 /// The schedule, and what came of it. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    settings: Arc<ScheduledBackups>,
+    settings: Arc<ArcSwap<ScheduledBackups>>,
     state: Arc<Mutex<State>>,
 }
 
@@ -83,12 +85,26 @@ enum ScheduleError {
 impl Schedule {
     /// A schedule of which nothing is known; [`Self::look`] finds the files that there are.
     pub(super) fn new(settings: ScheduledBackups) -> Self {
-        Self { settings: Arc::new(settings), state: Arc::default() }
+        Self { settings: Arc::new(ArcSwap::from_pointee(settings)), state: Arc::default() }
+    }
+
+    /// Makes a backup every `every` from now on, and keeps the newest `keep`. The next one is due
+    /// `every` after the last.
+    pub fn change(&self, every: Duration, keep: usize) {
+        let directory = self.settings.load().directory.clone();
+        self.settings.store(Arc::new(ScheduledBackups { directory, every, keep }));
+        let mut state = self.state.lock();
+        // After a failure, the next attempt stays as soon as it is.
+        if state.problem.is_none()
+            && let Some(last) = state.last.as_ref().map(|last| last.at)
+        {
+            state.next = Some(after(last, self.every()));
+        }
     }
 
     /// Looks for the files of earlier runs of the program. Blocks.
     pub fn look(&self, now: Timestamp) {
-        let newest = files(&self.settings.directory)
+        let newest = files(&self.settings.load().directory)
             .inspect_err(|error| tracing::debug!(%error, "could not read the folder of backups"))
             .ok()
             .and_then(|mut files| files.pop());
@@ -133,7 +149,8 @@ impl Schedule {
     /// The schedule, the newest file, and what went wrong.
     #[must_use]
     pub fn status(&self) -> ScheduleStatus {
-        let ScheduledBackups { directory, every, keep } = &*self.settings;
+        let settings = self.settings.load();
+        let ScheduledBackups { directory, every, keep } = &**settings;
         let State { last, next, problem } = &*self.state.lock();
         ScheduleStatus {
             directory: directory.display().to_string(),
@@ -146,7 +163,7 @@ impl Schedule {
     }
 
     fn every(&self) -> SignedDuration {
-        self.settings.every.try_into().unwrap_or(SignedDuration::MAX)
+        self.settings.load().every.try_into().unwrap_or(SignedDuration::MAX)
     }
 
     /// The new file, and whether old ones could be removed.
@@ -155,13 +172,13 @@ impl Schedule {
         backups: &Backups,
         now: Timestamp,
     ) -> Result<(LastBackup, Result<(), ScheduleError>), ScheduleError> {
-        let directory = self.settings.directory.clone();
+        let settings = self.settings.load_full();
+        let directory = settings.directory.clone();
         let prepared = tokio::task::spawn_blocking(move || prepare(&directory)).await;
         prepared.map_err(|_| ScheduleError::Thread)??;
-        let path = self.settings.directory.join(now.strftime(NAME).to_string());
+        let path = settings.directory.join(now.strftime(NAME).to_string());
         let change = Change::new(Actor::System("scheduled backups"), now);
         let begun = backups.begin(false, Some(&path), &change).await?;
-        let settings = Arc::clone(&self.settings);
         let (answer, answered) = oneshot::channel();
         let fault = |source| ScheduleError::File { path: path.clone(), source };
         let (file, at) = (path.clone(), now);

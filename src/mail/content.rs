@@ -34,7 +34,7 @@ impl MailTester {
         id: &MailId,
     ) -> Result<MailContent, DirectoryError> {
         let mail = queue.record(id).await?;
-        self.composer.content(&mail).map_err(|why| DirectoryError::invalid("", why))
+        self.tested.load().composer.content(&mail).map_err(|why| DirectoryError::invalid("", why))
     }
 }
 

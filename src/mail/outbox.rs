@@ -13,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -62,11 +63,17 @@ impl Follower for OutboxWaker {
 /// Sends the mails of a directory.
 pub struct Outbox {
     queue: MailQueue,
-    composer: Arc<Composer>,
-    transport: Box<dyn Transport>,
+    sending: Arc<ArcSwap<Sending>>,
     waker: Arc<OutboxWaker>,
     /// The outcomes that are not recorded yet.
     unrecorded: Mutex<BTreeMap<MailId, Outcome>>,
+}
+
+/// How mails are composed and sent.
+#[derive(Debug)]
+pub(super) struct Sending {
+    pub(super) composer: Arc<Composer>,
+    pub(super) transport: Box<dyn Transport>,
 }
 
 /// The outcome of an attempt.
@@ -80,12 +87,11 @@ struct Outcome {
 impl Outbox {
     pub(super) fn new(
         directory: Directory,
-        composer: Arc<Composer>,
-        transport: Box<dyn Transport>,
+        sending: Arc<ArcSwap<Sending>>,
         waker: Arc<OutboxWaker>,
     ) -> Self {
         let queue = MailQueue::new(directory);
-        Self { queue, composer, transport, waker, unrecorded: Mutex::default() }
+        Self { queue, sending, waker, unrecorded: Mutex::default() }
     }
 
     /// Sends mails until `stop` is cancelled; then finishes the one that is being sent.
@@ -138,9 +144,10 @@ impl Outbox {
         let (user, result) = match self.queue.open(id, now).await {
             Ok(None) => return true,
             Ok(Some(open)) => {
+                let Sending { composer, transport } = &*self.sending.load_full();
                 let sending = async {
-                    match self.composer.compose(&open, now) {
-                        Ok(mail) => self.transport.send(&mail).await,
+                    match composer.compose(&open, now) {
+                        Ok(mail) => transport.send(&mail).await,
                         Err(error) => Err(error),
                     }
                 };
@@ -193,7 +200,7 @@ impl Outbox {
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("transport", &self.transport).finish_non_exhaustive()
+        f.debug_struct("Outbox").field("sending", &self.sending.load()).finish_non_exhaustive()
     }
 }
 

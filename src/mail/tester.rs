@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use lettre::address::{Address, Envelope};
 use lettre::message::Mailbox;
@@ -28,15 +29,15 @@ const TOTAL: Duration = Duration::from_secs(45);
 /// Sends test mails. Clones share the transport.
 #[derive(Debug, Clone)]
 pub struct MailTester {
-    tested: Arc<Tested>,
-    /// Composes the mails to portal users, to be read by operators.
-    pub(super) composer: Arc<Composer>,
+    pub(super) tested: Arc<ArcSwap<Tested>>,
     /// In a dry run: how many mails would have been sent.
     unsent: Option<Arc<AtomicUsize>>,
 }
 
 #[derive(Debug)]
-struct Tested {
+pub(super) struct Tested {
+    /// Composes the mails to portal users, to be read by operators.
+    pub(super) composer: Arc<Composer>,
     from: Mailbox,
     business: String,
     public_url: String,
@@ -86,21 +87,8 @@ pub struct MailFault {
 }
 
 impl MailTester {
-    /// Reads the certificates that the settings name.
-    pub(super) fn new(settings: &Settings, composer: Arc<Composer>) -> Result<Self, MailError> {
-        let way = match &settings.mail.transport {
-            MailTransport::Directory(folder) => Way::Folder(Folder::new(folder.clone())),
-            MailTransport::Smtp(smtp) => {
-                Way::Server(Box::new(Server::new(smtp, settings.server.public_url.host())?))
-            }
-        };
-        let tested = Arc::new(Tested {
-            from: sender(settings),
-            business: on_one_line(&settings.branding.name),
-            public_url: settings.server.public_url.as_str().to_owned(),
-            way,
-        });
-        Ok(Self { tested, composer, unsent: None })
+    pub(super) fn new(tested: Tested) -> Self {
+        Self { tested: Arc::new(ArcSwap::from_pointee(tested)), unsent: None }
     }
 
     /// A tester for a dry run: it checks the address and sends nothing.
@@ -122,8 +110,9 @@ impl MailTester {
     pub async fn send(&self, to: &str, now: Timestamp) -> Result<MailTest, String> {
         let address =
             email::address(to).map_err(|why| format!("`{to}` is not an email address: {why}"))?;
-        let mail = self.tested.compose(&address, now)?;
-        let test = match (&self.tested.way, &self.unsent) {
+        let tested = self.tested.load_full();
+        let mail = tested.compose(&address, now)?;
+        let test = match (&tested.way, &self.unsent) {
             (_, Some(unsent)) => {
                 unsent.fetch_add(1, Ordering::Relaxed);
                 MailTest { sent: false, ..MailTest::sent("none", String::new()) }
@@ -147,7 +136,8 @@ impl MailTester {
     /// # Errors
     /// When the server cannot be used.
     pub async fn reach(&self) -> Result<Option<String>, MailFault> {
-        let Way::Server(server) = &self.tested.way else { return Ok(None) };
+        let tested = self.tested.load_full();
+        let Way::Server(server) = &tested.way else { return Ok(None) };
         match server.reach_for_test(STEP, Instant::now() + TOTAL).await {
             Ok(()) => Ok(Some(server.name())),
             Err(diagnosis) => Err(MailFault { error: diagnosis.error, advice: diagnosis.advice }),
@@ -164,6 +154,23 @@ impl MailTest {
 }
 
 impl Tested {
+    /// Reads the certificates that the settings name.
+    pub(super) fn new(settings: &Settings, composer: Arc<Composer>) -> Result<Self, MailError> {
+        let way = match &settings.mail.transport {
+            MailTransport::Directory(folder) => Way::Folder(Folder::new(folder.clone())),
+            MailTransport::Smtp(smtp) => {
+                Way::Server(Box::new(Server::new(smtp, settings.server.public_url.host())?))
+            }
+        };
+        Ok(Self {
+            composer,
+            from: sender(settings),
+            business: on_one_line(&settings.branding.name),
+            public_url: settings.server.public_url.as_str().to_owned(),
+            way,
+        })
+    }
+
     fn compose(&self, to: &Address, now: Timestamp) -> Result<OutgoingMail, String> {
         let id = MailId::from(format!("test-{}", now.as_nanosecond()));
         let Self { business, public_url, .. } = self;

@@ -137,7 +137,7 @@ impl Sessions {
     /// The limit that ended a session.
     fn expired_by(&self, session: &SessionRecord, end: Timestamp) -> EndReason {
         // As if it had been in use all the time.
-        match session.valid_until(Timestamp::MAX, &self.limits) == end {
+        match session.valid_until(Timestamp::MAX, &self.limits.load()) == end {
             true => EndReason::Absolute,
             false => EndReason::Idle,
         }

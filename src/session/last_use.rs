@@ -25,7 +25,7 @@ impl Sessions {
         let now = now.as_millisecond();
         session.last_seen.fetch_max(now, Ordering::Relaxed);
         let created = millis(session.created.load(Ordering::Relaxed));
-        let idle = session.lifetime(created).idle(&self.limits).as_millis();
+        let idle = session.lifetime(created).idle(&self.limits.load()).as_millis();
         let idle = i64::try_from(idle).unwrap_or(i64::MAX);
         let saved = session.last_saved.load(Ordering::Relaxed);
         // A time in the future was saved before the clock was set back.

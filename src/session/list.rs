@@ -230,7 +230,7 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Option<SessionView>, StoreError> {
         let last_seen = self.last_seen(&hash, &session);
-        let valid_until = session.valid_until(last_seen, &self.limits);
+        let valid_until = session.valid_until(last_seen, &self.limits.load());
         let is_valid = self.subject(&session, snapshot, valid_until, now).await?.is_some();
         Ok((is_valid && valid_until > now).then(|| SessionView {
             id: hash.to_string(),

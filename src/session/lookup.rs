@@ -172,7 +172,7 @@ impl Sessions {
     ) -> Result<SessionLookup, StoreError> {
         let created = no_later(&session.created, now);
         let seen = no_later(&session.last_seen, now);
-        let valid_until = session.lifetime(created).valid_until(seen, &self.limits);
+        let valid_until = session.lifetime(created).valid_until(seen, &self.limits.load());
         if valid_until <= now {
             return Ok(SessionLookup::Missing(Absence::Ended));
         }

@@ -158,7 +158,7 @@ impl Sessions {
         let of_staff = replaced.and_then(|replaced| replaced.of_staff.as_deref());
         let Some((key, session)) = of_staff else { return Ok(None) };
         let seen = self.last_seen(key, session);
-        let event = match session.valid_until(seen, &self.limits) <= now {
+        let event = match session.valid_until(seen, &self.limits.load()) <= now {
             true => StaffEvent::Expired,
             false => StaffEvent::Stopped,
         };

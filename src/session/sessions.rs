@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::cache::{Cached, CachedStaff, SessionCache};
@@ -24,7 +25,8 @@ pub(super) const TRIES: usize = 16;
 pub struct Sessions {
     pub(super) directory: Directory,
     pub(super) cache: Arc<SessionCache>,
-    pub(super) limits: SessionLimits,
+    /// Replaced when the settings are reloaded.
+    pub(super) limits: Arc<ArcSwap<SessionLimits>>,
     pub(super) link_quota: Arc<LinkQuota>,
 }
 
@@ -37,14 +39,20 @@ impl Sessions {
         limits: SessionLimits,
         links: LinkLimits,
     ) -> Self {
+        let limits = Arc::new(ArcSwap::from_pointee(limits));
         Self { directory, cache, limits, link_quota: Arc::new(LinkQuota::new(links)) }
+    }
+
+    /// Ends sessions after these times from now on, those that are open included.
+    pub fn set_limits(&self, limits: SessionLimits) {
+        self.limits.store(Arc::new(limits));
     }
 
     /// The sessions of a dry run's directory. `cache` must follow its records.
     #[must_use]
     pub fn of_dry_run(&self, directory: Directory, cache: Arc<SessionCache>) -> Self {
         let link_quota = Arc::new(self.link_quota.emptied());
-        Self { directory, cache, limits: self.limits, link_quota }
+        Self { directory, cache, limits: Arc::clone(&self.limits), link_quota }
     }
 
     /// The same sessions, as a directory that is limited to a scope shows them.
@@ -109,7 +117,7 @@ impl Sessions {
             .ok()?;
         let hash = TokenHash::parse(&record.id);
         let seen = hash.map_or(session.last_seen, |hash| self.last_seen(&hash, &session));
-        let end = session.valid_until(seen, &self.limits);
+        let end = session.valid_until(seen, &self.limits.load());
         Some((session, end))
     }
 

@@ -79,7 +79,7 @@ impl Sessions {
             None => Some(self.directory.disclosed_of_link(&organization, snapshot)),
         };
         let created = no_later(&session.created, now);
-        let ends = session.lifetime(created).ends(&self.limits);
+        let ends = session.lifetime(created).ends(&self.limits.load());
         let trial = of_staff.trial.map(|trial| trial.id.clone());
         let organization_name = Arc::clone(&organization.name);
         let staff = Some(Box::new(StaffFacts { organization_name, ends, trial }));

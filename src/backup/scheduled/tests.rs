@@ -70,7 +70,7 @@ async fn a_restart_does_not_change_the_schedule() {
     schedule.look(first);
     assert!(schedule.is_due(first), "no backup has been made");
     schedule.make(&backups, first).await;
-    let restarted = Schedule::new((*schedule.settings).clone());
+    let restarted = Schedule::new((**schedule.settings.load()).clone());
     restarted.look(at("2026-11-01T18:00:00Z"));
     assert_eq!(restarted.status().last.unwrap().at, first);
     for schedule in [schedule, restarted] {
@@ -103,4 +103,17 @@ async fn i11_a_failed_backup_is_reported_and_tried_again() {
     schedule.make(&backups, later).await;
     assert_eq!(schedule.status().problem, None);
     assert_eq!(names(&copies), ["portcullis-20261101T121000Z.backup"]);
+}
+
+#[tokio::test]
+async fn changed_schedule_counts_from_the_last_backup() {
+    let folder = TempDir::new().unwrap();
+    let (schedule, backups, _fixture) = daily(&folder, 3).await;
+    schedule.make(&backups, at("2026-11-01T12:00:00Z")).await;
+    schedule.make(&backups, at("2026-11-02T12:00:00Z")).await;
+    schedule.change(Duration::from_secs(3600), 1);
+    assert!(!schedule.is_due(at("2026-11-02T12:59:59Z")));
+    assert!(schedule.is_due(at("2026-11-02T13:00:00Z")));
+    schedule.make(&backups, at("2026-11-02T13:00:00Z")).await;
+    assert_eq!(names(&folder.path().join("copies")), ["portcullis-20261102T130000Z.backup"]);
 }

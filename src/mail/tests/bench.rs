@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use mail_parser::{Message, MessageParser};
@@ -26,6 +27,7 @@ use crate::directory::records::kind;
 use crate::directory::{AuthServices, Directory, Memory, UserId};
 use crate::mail::error::SendError;
 use crate::mail::message::{Composer, OutgoingMail};
+use crate::mail::outbox::Sending;
 use crate::mail::queue::MailQueue;
 use crate::mail::queue::{MailView, fixture};
 use crate::mail::templates::Templates;
@@ -213,7 +215,9 @@ impl Bench {
 
     pub(super) fn outbox(&self, carrier: impl Transport + 'static) -> Outbox {
         let (directory, waker) = (self.directory.clone(), Arc::clone(&self.waker));
-        Outbox::new(directory, composer("").into(), Box::new(carrier), waker)
+        let (composer, transport) = (composer("").into(), Box::new(carrier));
+        let sending = Arc::new(ArcSwap::from_pointee(Sending { composer, transport }));
+        Outbox::new(directory, sending, waker)
     }
 
     pub(super) async fn letter(&self, id: &str) -> MailView {

@@ -1,5 +1,8 @@
 //! SIGHUP: settings are read again, and put in force if they need no restart.
 
+use serde_json::json;
+
+use crate::support::admin::PASSWORD;
 use crate::support::gate::TestGate;
 
 fn write(gate: &TestGate, more: &str) {
@@ -39,6 +42,43 @@ async fn sighup_reloads_settings_and_names_those_that_wait() {
     gate.hang_up();
     gate.logged_times("changed settings take effect after a restart", 3).await;
     assert_eq!(events(&gate, "policy reloaded").len(), 1, "{}", gate.log());
+}
+
+#[tokio::test]
+async fn sighup_puts_times_of_sessions_in_force() {
+    let gate = TestGate::start().await;
+    let organization = gate.admin.organization("Acme").await;
+    gate.admin.user(&organization, "anna@acme.test", "limited").await;
+    let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
+    assert_eq!(gate.get("/closed/a").cookie(&cookie).send().await.status, 200);
+    write(&gate, "session.idle_timeout = \"1ms\"\nbackup.keep = 3\naudit.retention = \"2d\"\n");
+    gate.hang_up();
+    gate.logged_times("setting reloaded", 3).await;
+    let reloaded = events(&gate, "setting reloaded");
+    let names: Vec<_> = reloaded.iter().map(|event| event["setting"].as_str().unwrap()).collect();
+    assert_eq!(names, ["session.idle_timeout", "audit.retention", "backup.keep"]);
+    assert_eq!(gate.get("/closed/a").cookie(&cookie).send().await.status, 401);
+    assert!(events(&gate, "changed settings take effect after a restart").is_empty());
+}
+
+#[tokio::test]
+async fn sighup_puts_settings_of_mail_in_force() {
+    let gate = TestGate::start().await;
+    let sender = async || {
+        let test = json!({ "to": "anna@acme.test" });
+        let test = gate.admin.post("/api/v1/mail/test", test).await.ok();
+        std::fs::read_to_string(test["via"].as_str().unwrap()).unwrap()
+    };
+    write(&gate, "mail.from = \"New <new@portal.test>\"\n");
+    assert!(!sender().await.contains("new@portal.test"));
+    gate.hang_up();
+    gate.logged("setting reloaded").await;
+    assert!(sender().await.contains("<new@portal.test>"));
+    // Without the folder, what was in force still is.
+    write(&gate, "mail.templates = \"missing\"\n");
+    gate.hang_up();
+    gate.logged("settings not reloaded, the old ones stay in force: ").await;
+    assert!(sender().await.contains("<new@portal.test>"));
 }
 
 #[tokio::test]
