@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Bytes of a head that are kept, for the decision record of a head that cannot be parsed.
-const HEAD_PREFIX: usize = 128;
+pub(super) const HEAD_PREFIX: usize = 128;
 
 /// The state of one connection, shared by its byte stream and its requests.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,7 @@ struct Inner {
     /// Bytes that the socket has taken.
     bytes_written: AtomicU64,
     write_blocked: AtomicBool,
+    quiet: AtomicBool,
 }
 
 /// A request until its response has been sent, or will never be.
@@ -124,6 +125,23 @@ impl ConnectionState {
     /// Whether the socket refuses to take more bytes for now.
     pub(super) fn is_write_blocked(&self) -> bool {
         self.0.write_blocked.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the connection has been idle for a while, and nothing has come since.
+    pub(super) fn set_quiet(&self, quiet: bool) {
+        self.0.quiet.store(quiet, Ordering::Relaxed);
+    }
+
+    /// Whether the connection has been idle for a while, and nothing has come since.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.0.quiet.load(Ordering::Relaxed)
+    }
+
+    /// Whether what reads the connection can be replaced by another reader: it is quiet, and the last
+    /// request had no body of which some could still come.
+    pub(super) fn can_change_reader(&self) -> bool {
+        let has_body = self.0.has_body.load(Ordering::Relaxed);
+        self.is_quiet() && self.is_idle() && !has_body && !self.is_closing()
     }
 
     /// Whether the connection has switched to another protocol.
@@ -214,6 +232,24 @@ mod tests {
         assert!(!state.is_idle());
         state.set_write_blocked(false);
         assert!(state.is_idle());
+    }
+
+    #[test]
+    fn reader_changes_only_if_nothing_of_a_request_can_come() {
+        let state = ConnectionState::default();
+        assert!(!state.can_change_reader(), "it may be in use");
+        state.set_quiet(true);
+        assert!(state.can_change_reader());
+        state.head_started(b"GET");
+        assert!(!state.can_change_reader());
+        drop(state.request_started(true));
+        assert!(!state.can_change_reader(), "the rest of the body is not a request");
+        let request = state.request_started(false);
+        assert!(!state.can_change_reader());
+        drop(request);
+        assert!(state.can_change_reader());
+        state.start_closing();
+        assert!(!state.can_change_reader());
     }
 
     #[test]

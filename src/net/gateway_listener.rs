@@ -133,7 +133,8 @@ impl Serve for PortalTraffic {
 
     async fn serve(&self, stream: ReadAhead<ClientSocket>, client: Peer, guard: ConnectionGuard) {
         match &self.tls {
-            Some(tls) => self.http.serve_tls(tls, stream, client, guard).await,
+            // In a box, so that connections in clear text do not have the room for it.
+            Some(tls) => Box::pin(self.http.serve_tls(tls, stream, client, guard)).await,
             None => self.http.serve_clear_text(stream, client, guard).await,
         }
     }

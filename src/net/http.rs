@@ -18,6 +18,7 @@ use super::connection_state::ConnectionState;
 use super::connection_tracker::ConnectionGuard;
 use super::drive::{drive, say_close};
 use super::http2_idle::Http2IdleTimer;
+use super::keep_alive;
 use super::read_ahead::ReadAhead;
 use super::request_head::too_large;
 use super::response_body::TrackedBody;
@@ -230,17 +231,17 @@ impl HttpServer {
                 }))
             }
         });
-        let stream = TokioIo::new(TimedStream::new(stream, protocol, state.clone(), self.limits));
+        let stream = TimedStream::new(stream, protocol, state.clone(), self.limits);
         let ended = match protocol {
-            Protocol::Http1 => {
-                let serving = self.http1.serve_connection(stream, service).with_upgrades();
-                drive(serving, guard, &state, None, |serving| serving.graceful_shutdown()).await
-            }
+            Protocol::Http1 => keep_alive::serve(&self.http1, stream, service, guard, &state).await,
             Protocol::Http2 => {
                 let idle = Http2IdleTimer::new(state.clone(), self.limits);
-                let serving = self.http2.serve_connection(stream, service);
-                drive(serving, guard, &state, Some(idle), |serving| serving.graceful_shutdown())
-                    .await
+                // In a box, so that connections of HTTP/1 do not have the room for it.
+                let serving = Box::pin(self.http2.serve_connection(TokioIo::new(stream), service));
+                drive(serving, guard, &state, Some(idle), |serving| {
+                    serving.get_mut().as_mut().graceful_shutdown();
+                })
+                .await
             }
         };
         if let Err(error) = ended {

@@ -15,6 +15,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
@@ -23,8 +24,11 @@ use super::connection_state::ConnectionState;
 use super::lingering_close::LingeringClose;
 use crate::config::Limits;
 
+/// After how long without a request a connection is noted as quiet, or up to twice that.
+pub(super) const QUIET: Duration = Duration::from_secs(1);
+
 /// A stream that fails with [`io::ErrorKind::TimedOut`] when a timeout has passed. The idle timeout
-/// is noticed up to as much later, the other two at once.
+/// is noticed up to [`QUIET`] later, the other two at once.
 #[derive(Debug)]
 pub(super) struct TimedStream<S> {
     stream: S,
@@ -119,15 +123,19 @@ impl<S> TimedStream<S> {
         }
         // Set while a request is being answered too: nothing is read when its response has gone.
         let limit = self.limits.idle_timeout;
+        let quiet = QUIET.min(limit);
         let progress = (self.state.reads(), self.state.bytes_written());
         let idle =
-            self.idle.get_or_insert_with(|| IdleTimer { timer: Box::pin(sleep(limit)), progress });
+            self.idle.get_or_insert_with(|| IdleTimer { timer: Box::pin(sleep(quiet)), progress });
         while idle.timer.as_mut().poll(cx).is_ready() {
-            if self.state.is_idle() && idle.progress == progress {
+            let is_quiet = self.state.is_idle() && idle.progress == progress;
+            if is_quiet && self.state.is_quiet() {
                 return Poll::Ready(());
             }
+            self.state.set_quiet(is_quiet);
             idle.progress = progress;
-            idle.timer.as_mut().reset(Instant::now() + limit);
+            let next = if is_quiet { limit - quiet } else { quiet };
+            idle.timer.as_mut().reset(Instant::now() + next);
         }
         Poll::Pending
     }
@@ -147,6 +155,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedStream<S> {
         }
         if buf.filled().len() > before {
             this.state.note_read();
+            if this.state.is_quiet() {
+                this.state.set_quiet(false);
+                this.idle = None;
+            }
             if this.protocol == Protocol::Http1 && this.state.is_idle() {
                 this.state.head_started(buf.filled().get(before..).unwrap_or_default());
                 this.head = None;
