@@ -18,6 +18,7 @@ from protocols import OURS
 from turns import PATH
 
 IDLE = 8000
+IDLE_FOR = 10
 GIVEN_BACK_WITHIN = 10
 SOCKETS = 1000
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -61,7 +62,7 @@ def memory_of_idle(gateway, cookie):
     time.sleep(2)
     before = gateway.process.memory()
     lines = [answered(gateway.port, request) for _ in range(IDLE)]
-    time.sleep(2)
+    time.sleep(IDLE_FOR)
     open_now = gateway.process.memory()
     for line in lines:
         if unread(line):
