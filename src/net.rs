@@ -25,6 +25,7 @@
 //! | `connection_state` | what the timeouts and a shutdown know of a connection |
 //! | `request_head`, `response_body`, `send_progress`, `trailers` | what hyper does not do for requests and responses |
 //! | `drive` | runs a connection to its end |
+//! | `keep_alive` | gives memory back while a client sends nothing |
 //! | `lingering_close` | reads on after the last response |
 //! | `health_checks` | checks of the portal's servers |
 //! | `server_runtime` | all of it as services; graceful shutdown |
@@ -44,6 +45,7 @@ mod grpc;
 mod health_checks;
 mod http;
 mod http2_idle;
+mod keep_alive;
 mod lingering_close;
 mod proxy_header;
 mod proxy_protocol;

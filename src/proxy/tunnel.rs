@@ -72,32 +72,28 @@ pub(super) fn open(
     if let Some(portal) = body.into_lease() {
         tokio::spawn(async move {
             let _hold = hold;
-            match connect(client, portal, &mut watch, activity).await {
-                Ok(None) => {}
-                Ok(Some(End::Revoked)) => {
-                    tracing::info!("a WebSocket was closed: it is no longer permitted");
-                }
-                Ok(Some(End::Shutdown)) => {
-                    tracing::info!("a WebSocket was closed: the gateway is shutting down");
-                }
-                Err(error) => tracing::debug!(%error, "a WebSocket ended with an error"),
+            if let Err(error) = connect(client, portal, &mut watch, activity).await {
+                tracing::debug!(%error, "a WebSocket ended with an error");
             }
         });
     }
     Response::from_parts(head, ReplyBody::Own(axum::body::Body::empty()))
 }
 
-/// Connects both sides until either ends it or the watch does; then returns why. At shutdown, the
+/// Connects both sides until either ends it or the watch does, and logs why it does. At shutdown, the
 /// client gets a close frame.
 async fn connect(
     client: OnUpgrade,
     portal: Lease,
     watch: &mut Watch,
     activity: ActivityFlag,
-) -> Result<Option<End>, TunnelError> {
+) -> Result<(), TunnelError> {
     let client = tokio::select! {
         client = client => TokioIo::new(client?),
-        end = watch.end() => return Ok(Some(end)),
+        end = watch.end() => {
+            log(end);
+            return Ok(());
+        }
     };
     let traffic = Traffic::default();
     let frames = Mutex::new(FrameEnds::default());
@@ -111,9 +107,11 @@ async fn connect(
     let end = {
         let mut joined = pin!(join(&mut client, portal, &traffic));
         let end = tokio::select! {
-            ended = &mut joined => return ended.map(|()| None),
+            ended = &mut joined => return ended,
             end = watch.end() => end,
         };
+        // Before the client is waited for, which may take longer than the shutdown.
+        log(end);
         if end == End::Shutdown {
             let _ = tokio::time::timeout(FRAME_END, frame_end(joined, &frames)).await;
         }
@@ -123,7 +121,15 @@ async fn connect(
         // The client may have gone, or may not read.
         let _ = tokio::time::timeout(CLOSE, close(&mut client)).await;
     }
-    Ok(Some(end))
+    Ok(())
+}
+
+/// Logs why a watch has ended a WebSocket.
+fn log(end: End) {
+    match end {
+        End::Revoked => tracing::info!("a WebSocket was closed: it is no longer permitted"),
+        End::Shutdown => tracing::info!("a WebSocket was closed: the gateway is shutting down"),
+    }
 }
 
 async fn join<C>(client: &mut C, portal: Lease, traffic: &Traffic) -> Result<(), TunnelError>

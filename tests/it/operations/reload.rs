@@ -47,8 +47,8 @@ async fn sighup_reloads_settings_and_names_those_that_wait() {
 #[tokio::test]
 async fn sighup_puts_times_of_sessions_in_force() {
     let gate = TestGate::start().await;
-    let organization = gate.admin.organization("Acme").await;
-    gate.admin.user(&organization, "anna@acme.test", "limited").await;
+    let group = gate.admin.group("Readers", &["portal.access", "invoices.view"]).await;
+    gate.admin.acme_with_user("anna@acme.test", &group).await;
     let cookie = gate.sign_in("anna@acme.test", PASSWORD).await;
     assert_eq!(gate.get("/closed/a").cookie(&cookie).send().await.status, 200);
     write(&gate, "session.idle_timeout = \"1ms\"\nbackup.keep = 3\naudit.retention = \"2d\"\n");
@@ -67,7 +67,7 @@ async fn sighup_puts_settings_of_mail_in_force() {
     let sender = async || {
         let test = json!({ "to": "anna@acme.test" });
         let test = gate.admin.post("/api/v1/mail/test", test).await.ok();
-        std::fs::read_to_string(test["via"].as_str().unwrap()).unwrap()
+        std::fs::read_to_string(gate.file(test["via"].as_str().unwrap())).unwrap()
     };
     write(&gate, "mail.from = \"New <new@portal.test>\"\n");
     assert!(!sender().await.contains("new@portal.test"));
