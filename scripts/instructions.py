@@ -62,6 +62,8 @@ class Gateway:
             "PORTCULLIS__SERVER__THREADS": "1",
             "PORTCULLIS__ADMIN__LISTEN": f"127.0.0.1:{free_port()}",
             "PORTCULLIS__TELEMETRY__DECISIONS": decisions,
+            # The allocator's own thread does not start under valgrind.
+            "_RJEM_MALLOC_CONF": "background_thread:false",
         }
         self.path, self.fields = "/", []
         if ask:
