@@ -36,7 +36,7 @@ impl PeerSet {
         peers
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.networks.is_empty() && !self.unix

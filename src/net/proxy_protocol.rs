@@ -14,7 +14,7 @@ use super::read_ahead::ReadAhead;
 use crate::config::PeerSet;
 use crate::web::peer::Peer;
 
-/// The load balancers whose connections to a listener begin with a header. By default there are none.
+/// The load balancers whose connections to a listener begin with a header; empty by default.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyProtocol {
     peers: PeerSet,
