@@ -15,6 +15,7 @@ mod ipv6;
 mod limits;
 mod long_polls;
 mod odd_messages;
+mod open_connections;
 mod portal_connections;
 mod portal_cookies;
 mod portal_failures;
