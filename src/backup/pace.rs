@@ -13,8 +13,8 @@ use crate::clock;
 const NICENESS: i32 = 10;
 /// How long the thread works before it sleeps.
 const WORK: Duration = Duration::from_micros(200);
-/// For how much of the time that it has worked it sleeps: it takes a quarter of a processor.
-const SLEEP: u32 = 3;
+/// For how much of the time that it has worked it sleeps: it takes a third of a processor.
+const SLEEP: u32 = 2;
 
 /// The pace of a thread.
 #[derive(Debug)]
@@ -67,10 +67,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backup_takes_a_quarter_of_a_processor() {
+    fn a_backup_takes_a_third_of_a_processor() {
         assert_eq!(sleep_after(Duration::from_micros(199)), None);
-        assert_eq!(sleep_after(Duration::from_micros(200)), Some(Duration::from_micros(600)));
-        assert_eq!(sleep_after(Duration::from_millis(2)), Some(Duration::from_millis(6)));
+        assert_eq!(sleep_after(Duration::from_micros(200)), Some(Duration::from_micros(400)));
+        assert_eq!(sleep_after(Duration::from_millis(2)), Some(Duration::from_millis(4)));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! commit between the two halves of a read; it is held for a few entries.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -14,7 +14,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::StoreError;
 
 /// Entries that are read while the writer waits.
-pub(super) const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 32;
 /// The places of all records are in this range.
 const RECORDS: (&[u8], &[u8]) = (b"r", b"s");
 
@@ -27,10 +27,12 @@ pub(super) struct Snapshots {
 }
 
 /// What is kept for a snapshot.
-#[derive(Debug)]
 struct Kept {
     /// The first place that has not been read; `None` when all have been.
     next: Option<Vec<u8>>,
+    /// The entries from there on, once reading has begun. It may yield them as they were at any time
+    /// since: where one has been replaced, what counts is in `old`.
+    unread: Option<sled::Iter>,
     /// The values that entries from there on had; `None` where there was no entry.
     old: BTreeMap<Vec<u8>, Option<sled::IVec>>,
     bytes: usize,
@@ -56,8 +58,14 @@ impl Snapshots {
     /// A snapshot begins; called by the writer between two commits.
     pub(super) fn begin(&self, most_bytes: usize) -> u64 {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (next, old) = (Some(RECORDS.0.to_vec()), BTreeMap::new());
-        self.open.lock().insert(number, Kept { next, old, bytes: 0, most_bytes });
+        let kept = Kept {
+            next: Some(RECORDS.0.to_vec()),
+            unread: None,
+            old: BTreeMap::new(),
+            bytes: 0,
+            most_bytes,
+        };
+        self.open.lock().insert(number, kept);
         number
     }
 
@@ -129,28 +137,46 @@ impl Kept {
 
     /// Skips the places without entries.
     fn read(&mut self, tree: &sled::Tree) -> sled::Result<Vec<Pair>> {
-        while let Some(next) = self.next.take() {
-            let range = (Bound::Included(next.as_slice()), Bound::Excluded(RECORDS.1));
-            let found = tree.range::<&[u8], _>(range).take(CHUNK);
-            let found = found.collect::<Result<Vec<_>, _>>()?;
+        while self.next.take().is_some() {
+            let unread = self.unread.get_or_insert_with(|| tree.range(RECORDS.0..RECORDS.1));
+            let found = unread.take(CHUNK).collect::<Result<Vec<_>, _>>()?;
             let last = found.last().filter(|_| found.len() == CHUNK).map(|(place, _)| place);
             // No place between the two.
             self.next = last.map(|last| [last, &b"\0"[..]].concat());
             let later = self.next.as_ref().map(|next| self.old.split_off(next));
             let old = std::mem::replace(&mut self.old, later.unwrap_or_default());
-            let mut entries: BTreeMap<sled::IVec, sled::IVec> = found.into_iter().collect();
-            for (place, value) in old {
-                self.bytes = self.bytes.saturating_sub(size_of(&place, value.as_ref()));
-                match value {
-                    Some(value) => drop(entries.insert(place.into(), value)),
-                    None => drop(entries.remove(place.as_slice())),
-                }
-            }
+            let entries = match old.is_empty() {
+                true => found,
+                false => self.with_old(found, old),
+            };
             if !entries.is_empty() {
-                return Ok(entries.into_iter().collect());
+                return Ok(entries);
             }
         }
         Ok(Vec::new())
+    }
+
+    /// The entries that were found, with the values that they had.
+    fn with_old(
+        &mut self,
+        found: Vec<Pair>,
+        old: BTreeMap<Vec<u8>, Option<sled::IVec>>,
+    ) -> Vec<Pair> {
+        let mut entries: BTreeMap<sled::IVec, sled::IVec> = found.into_iter().collect();
+        for (place, value) in old {
+            self.bytes = self.bytes.saturating_sub(size_of(&place, value.as_ref()));
+            match value {
+                Some(value) => drop(entries.insert(place.into(), value)),
+                None => drop(entries.remove(place.as_slice())),
+            }
+        }
+        entries.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("old", &self.old.len()).finish_non_exhaustive()
     }
 }
 

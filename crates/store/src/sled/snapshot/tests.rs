@@ -104,6 +104,7 @@ async fn a_snapshot_does_not_keep_the_store_open() {
     let store = SledStore::for_test(folder.path());
     store.commit(vec![put("a", "1")]).await.unwrap();
     let mut snapshot = store.snapshot().await.unwrap();
+    assert!(snapshot.read(&mut |_| {}).unwrap());
     drop(store);
     let refused = snapshot.read(&mut |_| {}).unwrap_err().to_string();
     assert!(refused.contains("stopping"), "{refused}");
