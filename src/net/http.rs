@@ -37,6 +37,8 @@ use crate::web::peer::Peer;
 const SEND_BUFFER: usize = 16 * 1024;
 /// What connections of HTTP/2 begin with, and no method does.
 const HTTP_2_START: &[u8] = b"PRI";
+/// How much is read of a new connection at first, to see that: most requests in one piece.
+const FIRST_READ: usize = 512;
 /// hyper's default limit on header lines.
 const HYPER_HEADERS: usize = 100;
 /// Streams that a client may reset before its connection is closed (CVE-2023-44487).
@@ -104,7 +106,7 @@ impl HttpServer {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         if stream.ahead().is_empty() {
-            let read = stream.read_more(HTTP_2_START.len());
+            let read = stream.read_more(FIRST_READ);
             let read = tokio::select! {
                 read = tokio::time::timeout(self.limits.idle_timeout, read) => read,
                 () = guard.shutdown_without_request() => return,

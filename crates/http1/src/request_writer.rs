@@ -118,9 +118,14 @@ where
                 }
                 return if self.body.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
-            let parts =
-                [IoSlice::new(&self.before), IoSlice::new(&self.data), IoSlice::new(self.after)];
-            let written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &parts))?;
+            let stream = Pin::new(&mut *stream);
+            let written = if self.data.is_empty() && self.after.is_empty() {
+                stream.poll_write(cx, &self.before)
+            } else {
+                let parts = [&*self.before, &*self.data, self.after].map(IoSlice::new);
+                stream.poll_write_vectored(cx, &parts)
+            };
+            let written = ready!(written)?;
             if written == 0 {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
             }

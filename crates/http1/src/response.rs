@@ -15,6 +15,8 @@ use super::repair::repair;
 
 /// Largest head in bytes, including the interim responses before it.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
+/// Room for fields that a proxy adds to a response, so that the map need not grow for them.
+const ADDED: usize = 4;
 /// The first bytes of every response.
 const START: &[u8] = b"HTTP/1.";
 
@@ -187,7 +189,7 @@ impl Framing {
     /// the `Upgrade` of a 101, and at most one `Content-Length`. Values share the memory of the
     /// block.
     fn read(&mut self, block: &Bytes, parsed: &[httparse::Header<'_>]) -> Result<HeaderMap, Error> {
-        let mut fields = HeaderMap::with_capacity(parsed.len());
+        let mut fields = HeaderMap::with_capacity(parsed.len() + ADDED);
         let mut nominated = Vec::new();
         for field in parsed {
             let (name, value) = read_field(block, field)?;
