@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::file_stamp::FileStamp;
 use super::reload::Requests;
 use crate::admin::Certificates;
+use crate::clock;
 use crate::config::{Tls, UPSTREAM_TLS};
 use crate::net::ServerTls;
 use crate::proxy::upstream_tls::UpstreamTlsClient;
@@ -152,7 +153,9 @@ impl Reloaded {
     /// Reads the files again. Returns whether their certificates are others than before.
     fn reload(&self) -> Result<bool, String> {
         match self {
-            Self::Listener(tls, index) => tls.reload(*index).map_err(|error| error.to_string()),
+            Self::Listener(tls, index) => {
+                tls.reload(*index, clock::now()).map_err(|error| error.to_string())
+            }
             Self::Portal(tls) => tls.reload().map_err(|error| error.to_string()),
         }
     }

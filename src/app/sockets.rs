@@ -128,7 +128,7 @@ impl Binding {
     ) -> Result<Vec<ListeningSocket>, BindError> {
         let passed = self.passed.take_named(SocketName::Gateway).into_iter();
         let mut sockets: Vec<_> = passed.map(ListeningSocket::Tcp).collect();
-        sockets.extend(self.passed.take_unix().into_iter().map(ListeningSocket::Unix));
+        sockets.extend(self.passed.take_unix().into_iter().map(ListeningSocket::passed));
         if !sockets.is_empty() {
             return Ok(sockets);
         }
@@ -137,7 +137,7 @@ impl Binding {
             ListenAddress::Unix(path) => {
                 let socket = bind_unix(path, (setting, GATEWAY_MODE), self.backlog)?;
                 self.created.push(path.clone());
-                Ok(ListeningSocket::Unix(socket))
+                Ok(ListeningSocket::Unix(socket, path.clone()))
             }
         };
         addresses.iter().map(bind).collect()

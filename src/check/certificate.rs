@@ -97,18 +97,19 @@ fn validity(tls: &Tls, certificate: &ParsedCertificate<'_>, now: Timestamp) -> O
 /// A valid certificate that should be renewed now.
 fn ends_soon(tls: &Tls, leaf: &CertificateDer<'_>, now: Timestamp) -> Option<Warning> {
     let end = expires(leaf).filter(|end| end.duration_since(now) < REPORTED_BEFORE)?;
-    let then = if tls.of == UPSTREAM {
-        "Renew it, and restart the gateway"
+    // One whose validity ends before it begins is neither valid yet nor expired for `validity`.
+    let (name, verb) = if end <= now {
+        (WarningName::CertificateExpired, "expired")
     } else {
-        "Renew it: the gateway reads the new one without a restart"
+        (WarningName::CertificateExpiresSoon, "expires")
     };
     let detail = format!(
-        "{}.certificate: {} expires on {}. {then}",
+        "{}.certificate: {} {verb} on {}. Renew it: the gateway reads the new one without a restart",
         tls.at,
         tls.certificate.display(),
         end.strftime("%Y-%m-%d %H:%M UTC"),
     );
-    Some(Warning::new(WarningName::CertificateExpiresSoon, detail))
+    Some(Warning::new(name, detail))
 }
 
 /// Hosts that none of a listener's certificates is for.

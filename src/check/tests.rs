@@ -307,6 +307,12 @@ fn certificates_that_browsers_refuse_are_named() {
         ),
         (
             both,
+            (2027, 2026),
+            &["certificate-expired: server.tls.certificate: portal.crt expired on 2026-01-01 00:00 \
+               UTC. Renew it: the gateway reads the new one without a restart"],
+        ),
+        (
+            both,
             (2027, 2030),
             &["certificate-not-yet-valid: server.tls.certificate: portal.crt is not valid before \
                2027-01-01 00:00 UTC; browsers refuse it. Renew it, or check the clock of this \

@@ -21,8 +21,8 @@ use portcullis_http1::socket;
 pub enum ListeningSocket {
     /// On a TCP address.
     Tcp(TcpListener),
-    /// At a path.
-    Unix(UnixListener),
+    /// At this path. The system may name another, because a socket is renamed after it was bound.
+    Unix(UnixListener, PathBuf),
 }
 
 /// A listening socket that connections are accepted from.
@@ -47,17 +47,21 @@ pub(super) enum ClientSocket {
 }
 
 impl ListeningSocket {
+    /// A Unix socket that was passed.
+    #[must_use]
+    pub fn passed(listener: UnixListener) -> Self {
+        let address = listener.local_addr().ok();
+        // A socket in the abstract namespace has no path.
+        let path = address.and_then(|address| address.as_pathname().map(PathBuf::from));
+        Self::Unix(listener, path.unwrap_or_default())
+    }
+
     /// Where it listens. `None` if the system does not say.
     #[must_use]
     pub fn address(&self) -> Option<ListenAddress> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok().map(ListenAddress::Tcp),
-            Self::Unix(listener) => {
-                let address = listener.local_addr().ok()?;
-                // A socket in the abstract namespace has no path.
-                let path = address.as_pathname().map_or_else(PathBuf::new, PathBuf::from);
-                Some(ListenAddress::Unix(path))
-            }
+            Self::Unix(_, path) => Some(ListenAddress::Unix(path.clone())),
         }
     }
 
@@ -75,7 +79,7 @@ impl ListeningSocket {
                 }
                 tokio::net::TcpListener::from_std(listener).map(Listener::Tcp)
             }
-            Self::Unix(listener) => {
+            Self::Unix(listener, _) => {
                 tokio::net::UnixListener::from_std(listener).map(Listener::Unix)
             }
         }

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
+use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{Accept, TlsAcceptor};
 
 use super::certificate_files::{TlsError, certified_key};
 use super::certificate_resolver::CertificateResolver;
 use crate::config::Tls;
+use crate::credential::certificate;
 
 /// The ALPN name of HTTP/2 (RFC 9113, section 3.1).
 pub(super) const HTTP_2: &[u8] = b"h2";
@@ -78,13 +81,18 @@ impl ServerTls {
     /// handshakes that begin from now on. Returns whether it is another one than before.
     ///
     /// # Errors
-    /// As [`Self::read`]; the certificate stays as it was.
-    pub fn reload(&self, index: usize) -> Result<bool, TlsError> {
+    /// As [`Self::read`], and when the new certificate has expired while the one in use has not. The
+    /// certificate then stays as it was.
+    pub fn reload(&self, index: usize, now: Timestamp) -> Result<bool, TlsError> {
         let mut all = self.certificates.all();
         let (Some(files), Some(kept)) = (self.files.get(index), all.get_mut(index)) else {
             return Ok(false);
         };
         let read = certified_key(files)?;
+        if is_expired(&read, now) && !is_expired(kept, now) {
+            let file = files.certificate.display();
+            return Err(TlsError(format!("{}.certificate: {file}: has expired; renew it", files.at)));
+        }
         let is_new = read.cert != kept.cert;
         *kept = read;
         self.certificates.replace(all);
@@ -100,6 +108,12 @@ impl ServerTls {
     }
 }
 
+/// Whether a certificate is known to have expired.
+fn is_expired(certified: &CertifiedKey, now: Timestamp) -> bool {
+    let end = certified.cert.first().and_then(|leaf| certificate::expires(leaf));
+    end.is_some_and(|end| end <= now)
+}
+
 impl std::fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ServerTls").finish_non_exhaustive()
@@ -112,19 +126,25 @@ mod tests {
 
     use super::*;
 
-    fn write(folder: &Path, name: &str) -> (String, String) {
-        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-        std::fs::write(folder.join("cert.pem"), &certificate).unwrap();
-        std::fs::write(folder.join("key.pem"), &key).unwrap();
-        (certificate, key)
+    fn write(folder: &Path, name: &str, last_year: i32) -> String {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(last_year, 12, 31);
+        let certificate = params.self_signed(&key).unwrap();
+        std::fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
+        std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+        key.serialize_pem()
+    }
+
+    fn at(year: i16) -> Timestamp {
+        format!("{year}-06-01T00:00:00Z").parse().unwrap()
     }
 
     #[test]
     fn certificate_that_cannot_be_used_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
-        write(folder.path(), "a.example");
+        write(folder.path(), "a.example", 2030);
         let files = Tls {
             of: "admin",
             at: "admin.tls".to_owned(),
@@ -134,17 +154,23 @@ mod tests {
         let tls = ServerTls::read_for_http1([&files]).unwrap().unwrap();
         let in_use = || tls.certificates.all()[0].cert.clone();
         let first = in_use();
-        assert!(!tls.reload(0).unwrap(), "it is the same");
-        let (_, key) = write(folder.path(), "b.example");
+        assert!(!tls.reload(0, at(2026)).unwrap(), "it is the same");
+        let key = write(folder.path(), "b.example", 2025);
         std::fs::write(file("key.pem"), "").unwrap();
-        let error = tls.reload(0).unwrap_err().to_string();
+        let error = tls.reload(0, at(2026)).unwrap_err().to_string();
         assert!(
             error.starts_with("admin.tls.key: ") && error.contains("no private key"),
             "{error}"
         );
-        assert_eq!(in_use(), first);
         std::fs::write(file("key.pem"), key).unwrap();
-        assert!(tls.reload(0).unwrap());
+        let error = tls.reload(0, at(2026)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("admin.tls.certificate: ") && error.ends_with("has expired; renew it"),
+            "{error}"
+        );
+        assert_eq!(in_use(), first);
+        // When the one in use has expired too, the new one is no worse.
+        assert!(tls.reload(0, at(2031)).unwrap());
         assert_ne!(in_use(), first);
     }
 

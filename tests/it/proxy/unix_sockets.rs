@@ -40,6 +40,7 @@ async fn i1_request_over_a_unix_socket_needs_a_session() {
     let (_folder, path, builder) = listening();
     let gate = builder.start().await;
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+    gate.logged(&format!("unix:{}]", path.display())).await;
     gate.admin.acme_with_user("anna", "admin").await;
     let session = gate.sign_in("anna", PASSWORD).await;
     for (lines, expected) in [(format!("cookie: {}\r\n", session.0), 200), (String::new(), 401)] {

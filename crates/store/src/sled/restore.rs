@@ -38,6 +38,17 @@ pub enum RestoreError {
     /// The new store cannot be written, or there is a store already.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The new store could not be written to its end.
+    #[error(
+        "the backup was not restored to `{}`: {error}; solve that, and run the same command again",
+        path.display()
+    )]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
+        /// Why it could not be written.
+        error: StoreError,
+    },
 }
 
 /// Creates a store at `path` from the backup `file`.
@@ -48,6 +59,23 @@ pub(super) fn restore(path: &Path, key: &StoreKey, file: &Path) -> Result<Restor
     let answered = folder::last_answered(path)
         .map_err(|error| folder_error(path, &error))
         .map_err(OpenError::from)?;
+    write(path, key, file, header, answered).map_err(|error| match error {
+        RestoreError::Store(OpenError::Store(error)) => {
+            RestoreError::Unfinished { path: path.to_owned(), error }
+        }
+        error => error,
+    })
+}
+
+/// Writes the records of a verified backup.
+fn write(
+    path: &Path,
+    key: &StoreKey,
+    file: &Path,
+    header: Header,
+    answered: Option<u64>,
+) -> Result<Restored, RestoreError> {
+    let fault = |error| RestoreError::Backup { file: file.to_owned(), error };
     let mut target = Target::create(path, key, Filling::Restored)?;
     let mut reader = open(file, key).map_err(fault)?;
     if *reader.header() != header {
