@@ -27,6 +27,7 @@
 //! | `views` | links with which staff opens the portal |
 //! | `personal_data` | what is stored about a portal user |
 //! | `policy`, `explain` | the policy in force, and its decision on a given request |
+//! | `marked_requests` | what was decided about the requests of `portcullis doctor` |
 //! | `files` | records as a file, and applying one |
 //! | `audit` | the audit log |
 //! | `health`, `status`, `overview`, `portal_servers`, `server_status`, `certificates` | probes, and the gateway at a glance |
@@ -65,6 +66,7 @@ mod installation;
 mod jobs;
 mod lockouts;
 mod mail;
+mod marked_requests;
 mod metrics;
 mod openapi;
 mod operation;

@@ -25,11 +25,13 @@
 //! | module | holds |
 //! |---|---|
 //! | `question`, `verdict`, `refusal` | what is asked, decided, and answered instead of the portal |
+//! | `parts` | what the authorizer decides by and notes, for those who ask it |
 //! | `sent`, `cross_site`, `method_override`, `refused_query`, [`reserved_headers`] | what else in a request is refused |
 //! | [`trusted_proxies`] | the client's address, host and scheme behind proxies |
 //! | [`identity`] | what the portal learns about the user |
 //! | `start_page` | whether the start page opens, for links on our own pages |
 //! | [`decision_record`], `request_id` | what is recorded |
+//! | [`marked_requests`] | requests that `portcullis doctor` has marked |
 //! | [`trial_log`] | what is seen in trials of the portal |
 //! | [`refused_requests`], `requirement` | refused requests by their reference, with what was missing |
 
@@ -39,7 +41,9 @@ pub mod decision_record;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 pub mod identity;
+pub mod marked_requests;
 mod method_override;
+mod parts;
 mod question;
 mod refusal;
 mod refused_query;
@@ -58,7 +62,6 @@ mod verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::Guard;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
 
@@ -76,12 +79,13 @@ pub use self::verdict::{Action, Objection, Outcome, Verdict};
 
 use self::authorization::Presented;
 use self::identity::Assertions;
+use self::marked_requests::MarkedRequests;
 use self::method_override::NamedMethods;
 use self::refused_query::RefusedQuery;
 use self::reserved_headers::ReservedHeaders;
 use self::sent::Sent;
 use self::trusted_proxies::TrustedProxies;
-use crate::config::{FieldEncoding, FoundHost, ServedHost, ServedHosts, Settings};
+use crate::config::{FieldEncoding, ServedHost, ServedHosts, Settings};
 use crate::directory::{Directory, Snapshot};
 use crate::session::{Absence, SessionLookup, Sessions};
 use crate::web::cookie::OwnCookie;
@@ -113,6 +117,7 @@ pub struct Authorizer {
     reserved_headers: Arc<ReservedHeaders>,
     user_encoding: FieldEncoding,
     refused_requests: Arc<RefusedRequests>,
+    marked_requests: MarkedRequests,
     trial_log: Arc<TrialLog>,
     assertions: Option<Assertions>,
 }
@@ -136,6 +141,7 @@ impl Authorizer {
         let server = &settings.server;
         Self {
             refused_requests: Arc::new(RefusedRequests::new(directory.clone())),
+            marked_requests: MarkedRequests::default(),
             trial_log: Arc::new(TrialLog::new(directory.clone())),
             directory,
             sessions,
@@ -158,66 +164,6 @@ impl Authorizer {
     #[must_use]
     pub fn asserting(self, assertions: Option<Assertions>) -> Self {
         Self { assertions, ..self }
-    }
-
-    /// The served hosts.
-    #[must_use]
-    pub fn hosts(&self) -> &ServedHosts {
-        &self.hosts
-    }
-
-    /// A served host.
-    #[must_use]
-    pub fn host<'h>(&'h self, found: &'h FoundHost) -> &'h ServedHost {
-        self.hosts.get(found)
-    }
-
-    /// The proxies in front of the gateway.
-    #[must_use]
-    pub fn proxies(&self) -> &TrustedProxies {
-        &self.proxies
-    }
-
-    /// The headers that only a gateway may set.
-    #[must_use]
-    pub fn reserved_headers(&self) -> &Arc<ReservedHeaders> {
-        &self.reserved_headers
-    }
-
-    /// The refused requests.
-    #[must_use]
-    pub fn refused_requests(&self) -> &Arc<RefusedRequests> {
-        &self.refused_requests
-    }
-
-    /// What is seen in trials of the portal.
-    #[must_use]
-    pub fn trial_log(&self) -> &Arc<TrialLog> {
-        &self.trial_log
-    }
-
-    /// The sessions.
-    #[must_use]
-    pub fn sessions(&self) -> &Sessions {
-        &self.sessions
-    }
-
-    /// The name of the session cookie.
-    #[must_use]
-    pub fn session_cookie(&self) -> &'static str {
-        self.session_cookie
-    }
-
-    /// The state to decide by. A request is decided by one snapshot.
-    #[must_use]
-    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
-        self.directory.snapshot()
-    }
-
-    /// Whether cached state has been confirmed recently enough to decide by it (I1).
-    #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        self.freshness.fresh(self.max_staleness)
     }
 
     /// Reads a question.

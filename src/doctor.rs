@@ -1,8 +1,8 @@
 //! `portcullis doctor`: whether a deployment protects its portal, seen from outside and from inside.
 //!
 //! Each probe asks one thing of the settings, of the running gateway, of the public URL or of the
-//! portal, and reports [`Finding`]s. Probes send GET requests without a session and change nothing;
-//! only with [`Deployment::allow_writes`] do they send a POST to the portal.
+//! portal, and reports [`Finding`]s. Probes send GET requests, and one PROPFIND, without a session and
+//! change nothing; only with [`Deployment::allow_writes`] do they send a POST to the portal.
 //!
 //! | module | probes |
 //! |---|---|
@@ -11,6 +11,7 @@
 //! | `running` | the running gateway, by its admin socket |
 //! | `outside` | the public URL: who answers, and how |
 //! | `spoofed` | what a client's identity and forwarded headers change there |
+//! | `client_address` | what the gateway takes for the client's address there |
 //! | `certificate` | the certificate of the public URL |
 //! | `limits` | what is not possible behind another proxy |
 //! | `bypass` | the portal, past the gateway |
@@ -19,17 +20,20 @@
 //! | `deployment` | what is examined |
 //! | `paths` | which paths are asked for |
 //! | `client` | sends requests byte by byte |
+//! | `marks` | asks the running gateway what it has decided about a request |
 //! | `recorder` | receives requests in place of the portal |
 
 mod arrivals;
 mod bypass;
 mod certificate;
 mod client;
+mod client_address;
 mod deployment;
 mod files;
 mod finding;
 mod limits;
 mod mail;
+mod marks;
 mod outside;
 mod paths;
 mod recorder;
@@ -37,11 +41,12 @@ mod running;
 mod spoofed;
 mod twins;
 
-pub use self::deployment::{AdminApi, Deployment};
+pub use self::deployment::{AdminApi, AdminError, Deployment};
 pub use self::finding::{Finding, Severity};
 pub use self::twins::PortalReadings;
 
 use self::client::Client;
+use self::marks::Marks;
 use self::recorder::Recorder;
 
 /// What was found.
@@ -57,9 +62,12 @@ pub struct Examination {
 #[must_use]
 pub fn examine(deployment: &Deployment<'_>) -> Examination {
     let mut findings = Vec::new();
+    let mut status = None;
     if let Some(report) = deployment.report {
         findings.extend(files::probe(report, deployment.now));
-        findings.extend(running::probe(deployment));
+        let (of_gateway, answer) = running::probe(deployment);
+        findings.extend(of_gateway);
+        status = answer;
     }
     if let Some(settings) = deployment.settings() {
         findings.extend(mail::probe(settings));
@@ -69,14 +77,22 @@ pub fn examine(deployment: &Deployment<'_>) -> Examination {
     // Before anything is sent that may lead there.
     let recorder = deployment.as_portal.as_deref().map(Recorder::listen);
     let endpoint = deployment.endpoint();
+    // Whether there is a running gateway to ask is known by now: one that does not answer would keep
+    // every probe waiting.
+    let marks = endpoint.as_ref().filter(|_| status.is_some()).map(|endpoint| Marks {
+        admin: deployment.admin,
+        client: &client,
+        endpoint,
+    });
     if let Some(endpoint) = &endpoint {
-        findings.extend(outside::probe(deployment, &client, endpoint));
+        let running = (status.as_ref(), marks);
+        findings.extend(outside::probe(deployment, running, &client, endpoint));
     }
     let to_portal = deployment.settings().map(|it| Client::to_portal(&it.upstream.tls));
     findings.extend(bypass::probe(deployment, &client, to_portal.as_ref()));
-    let readings = match (recorder, endpoint) {
+    let readings = match (recorder, &endpoint) {
         (Some(recorder), Some(endpoint)) => {
-            findings.extend(arrivals::probe(deployment, &client, &endpoint, &recorder));
+            findings.extend(arrivals::probe(deployment, marks, (&client, endpoint), &recorder));
             None
         }
         // The portal does not run, or there is no public URL to ask.

@@ -9,9 +9,9 @@ use super::operation::op;
 use super::table::{DELETE, GET, PATCH, POST, PUT, Table};
 use super::{
     administrators, audit, backup, documentation, end_users, explain, files, groups, health,
-    imports, jobs, lockouts, mail, metrics, openapi, organizations, overview, own_account,
-    personal_data, policy, portal_servers, preferences, session, sessions, status, tokens, trials,
-    upgrade, user_tokens, users, views,
+    imports, jobs, lockouts, mail, marked_requests, metrics, openapi, organizations, overview,
+    own_account, personal_data, policy, portal_servers, preferences, session, sessions, status,
+    tokens, trials, upgrade, user_tokens, users, views,
 };
 
 /// Every route of the API.
@@ -232,6 +232,8 @@ pub(super) fn table() -> Table {
             op("status.show", "Get the state of the gateway"))
         .route(Read, Gateway, GET, "/api/v1/overview", overview::show,
             op("status.overview", "Get what is well in the gateway, and what is not"))
+        .route(Read, Gateway, GET, "/api/v1/doctor", marked_requests::show,
+            op("status.doctor", "Get the requests that `portcullis doctor` has marked"))
         .route(Read, Gateway, GET, "/api/v1/upgrade", upgrade::show,
             op("status.upgrade", "Get what a new version of the gateway must be able to take over"))
         .route(Public, Shared, POST, "/api/v1/session", session::start,

@@ -4,6 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use data_encoding::HEXLOWER;
 
+/// The length of the prefix.
+const PREFIX: usize = 12;
+
+/// What the id of a request has in common with those of its process.
+pub(super) fn prefix(id: &str) -> &str {
+    id.get(..PREFIX).unwrap_or(id)
+}
+
 /// Makes ids that are unique in this process and, almost certainly, across processes: a random
 /// prefix and a counter, in hexadecimal.
 #[derive(Debug)]

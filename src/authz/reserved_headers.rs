@@ -9,8 +9,8 @@ mod names;
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-pub use self::names::Family;
 use self::names::listed;
+pub use self::names::{Family, REPORTED};
 use crate::config::Settings;
 use crate::config::header_names::folded;
 

@@ -27,6 +27,15 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub(super) struct Client {
     socket: PathBuf,
     runtime: Runtime,
+    patience: Duration,
+}
+
+/// The gateway accepts the connection and does not respond in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the gateway at {} did not respond within {} s", .socket.display(), .patience.as_secs())]
+pub(super) struct Silent {
+    socket: PathBuf,
+    patience: Duration,
 }
 
 /// An error response of the API. Displayed as the `detail` of its problem document.
@@ -62,7 +71,12 @@ impl ApiError {
 impl Client {
     pub(super) fn new(socket: PathBuf) -> anyhow::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { socket, runtime })
+        Ok(Self { socket, runtime, patience: TIMEOUT })
+    }
+
+    /// The same, waiting no longer than this for the next part of a response.
+    pub(super) fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Waits before the gateway is asked again.
@@ -162,7 +176,7 @@ impl Client {
         request: Request<Full<Bytes>>,
         take: &mut Take<'_>,
     ) -> anyhow::Result<StatusCode> {
-        self.runtime.block_on(exchange(&self.socket, request, take))
+        self.runtime.block_on(exchange((self.socket.as_path(), self.patience), request, take))
     }
 }
 
@@ -192,7 +206,7 @@ pub(super) fn with_option(error: anyhow::Error, field: &str, option: &str) -> an
 type Take<'a> = dyn FnMut(StatusCode, &[u8]) -> anyhow::Result<()> + 'a;
 
 async fn exchange(
-    socket: &Path,
+    (socket, patience): (&Path, Duration),
     request: Request<Full<Bytes>>,
     take: &mut Take<'_>,
 ) -> anyhow::Result<StatusCode> {
@@ -201,10 +215,11 @@ async fn exchange(
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let closed = || format!("{} closed the connection", socket.display());
     let exchange = async move {
-        let response = in_time(socket, sender.send_request(request)).await?.with_context(closed)?;
+        let sent = sender.send_request(request);
+        let response = in_time(socket, patience, sent).await?.with_context(closed)?;
         let status = response.status();
         let mut body = response.into_body();
-        while let Some(frame) = in_time(socket, body.frame()).await? {
+        while let Some(frame) = in_time(socket, patience, body.frame()).await? {
             if let Some(part) = frame.with_context(closed)?.data_ref() {
                 take(status, part)?;
             }
@@ -217,14 +232,13 @@ async fn exchange(
 }
 
 /// The next part of a response.
-async fn in_time<F: Future>(socket: &Path, part: F) -> anyhow::Result<F::Output> {
-    tokio::time::timeout(TIMEOUT, part).await.map_err(|_| {
-        anyhow!(
-            "the gateway at {} did not respond within {} s",
-            socket.display(),
-            TIMEOUT.as_secs()
-        )
-    })
+async fn in_time<F: Future>(
+    socket: &Path,
+    patience: Duration,
+    part: F,
+) -> Result<F::Output, Silent> {
+    let in_time = tokio::time::timeout(patience, part).await;
+    in_time.map_err(|_| Silent { socket: socket.to_owned(), patience })
 }
 
 fn cannot_connect(socket: &Path, error: &io::Error) -> anyhow::Error {
@@ -277,6 +291,17 @@ mod tests {
     fn parameters_without_a_value_are_omitted() {
         let params = [("a", None), ("b", Some("x&y=z")), ("c", Some(""))];
         assert_eq!(path_with(&["users"], &params), "/api/v1/users?b=x%26y%3Dz&c=");
+    }
+
+    #[test]
+    fn a_gateway_that_says_nothing_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("admin.sock");
+        let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let client = Client::new(socket.clone()).unwrap().within(Duration::from_millis(50));
+        let error = client.send(Method::GET, "/", None, None).unwrap_err();
+        let silent = error.downcast_ref::<Silent>().unwrap().to_string();
+        assert!(silent.contains(&socket.display().to_string()), "{silent}");
     }
 
     #[test]

@@ -3,14 +3,15 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use http::Method;
 use http::header::{HeaderName, HeaderValue};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::client::{Client, path};
+use super::client::{Client, Silent, path};
 use super::impact::counted;
 use super::screen::{Screen, Style};
 use super::settings::{file, read};
@@ -18,7 +19,10 @@ use super::usage::WrongUsage;
 use crate::check::{Problem, Report};
 use crate::clock;
 use crate::config::PublicUrl;
-use crate::doctor::{AdminApi, Deployment, Examination, Finding, Severity, examine};
+use crate::doctor::{AdminApi, AdminError, Deployment, Examination, Finding, Severity, examine};
+
+/// The longest time for a part of a response of the running gateway.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Arguments of `portcullis doctor`.
 #[derive(Debug, clap::Args)]
@@ -27,7 +31,7 @@ pub struct DoctorArgs {
     #[arg(long, value_name = "URL")]
     url: Option<PublicUrl>,
     /// Connect there for the public URL, instead of to the address of its name
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     connect_to: Option<String>,
     /// A URL at which the portal must not respond to this machine; may be repeated
     #[arg(long, value_name = "URL")]
@@ -42,7 +46,12 @@ pub struct DoctorArgs {
     #[arg(long)]
     allow_writes: bool,
     /// Listen there in place of the portal, and look at what it gets of spoofed headers
-    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["allow_writes", "write_settings"])]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        value_parser = host_and_port,
+        conflicts_with_all = ["allow_writes", "write_settings"]
+    )]
     as_portal: Option<String>,
     /// Write the settings that suit what was seen of the portal to a new file
     #[arg(long, value_name = "FILE")]
@@ -65,7 +74,7 @@ impl DoctorArgs {
         let report = self.report(named)?;
         let of_settings = report.as_ref().and_then(|report| report.valid.as_ref());
         let socket = socket.or_else(|| Some(of_settings?.settings.admin.socket.clone()));
-        let admin = Admin(Client::new(socket.unwrap_or_default())?);
+        let admin = Admin(Client::new(socket.unwrap_or_default())?.within(PATIENCE));
         let Self { url, connect_to, portal, path, portal_header, .. } = self;
         let deployment = Deployment {
             report: report.as_ref(),
@@ -126,15 +135,22 @@ impl DoctorArgs {
 struct Admin(Client);
 
 impl AdminApi for Admin {
-    fn status(&self) -> Result<Value, String> {
-        let status = self.0.send(Method::GET, &path(&["status"]), None, None);
-        status.map_err(|error| format!("{error:#}"))
+    fn status(&self) -> Result<Value, AdminError> {
+        self.get("status")
     }
 
-    fn refused(&self, reference: &str) -> Result<Value, String> {
-        let question = json!({ "reference": reference });
-        let refused = self.0.send(Method::POST, &path(&["explain"]), None, Some(&question));
-        refused.map_err(|error| format!("{error:#}"))
+    fn marked(&self) -> Result<Value, AdminError> {
+        self.get("doctor")
+    }
+}
+
+impl Admin {
+    fn get(&self, what: &str) -> Result<Value, AdminError> {
+        let document = self.0.send(Method::GET, &path(&[what]), None, None);
+        document.map_err(|error| match error.downcast_ref::<Silent>() {
+            Some(silent) => AdminError::Silent(silent.to_string()),
+            None => AdminError::Failed(format!("{error:#}")),
+        })
     }
 }
 
@@ -189,6 +205,14 @@ fn write_settings(file: &Path, settings: Option<&str>) -> anyhow::Result<()> {
     written.with_context(|| format!("cannot write `{}`", file.display()))
 }
 
+fn host_and_port(text: &str) -> Result<String, String> {
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && is_port(port) => Ok(text.to_owned()),
+        _ => Err("is not a host and a port (e.g. `127.0.0.1:8080`)".to_owned()),
+    }
+}
+
 fn a_path(text: &str) -> Result<String, String> {
     let is_path = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
     if is_path && !text.contains(['?', '#']) {
@@ -216,6 +240,12 @@ mod tests {
         assert_eq!(header("X-User: ada: b"), Ok(expected));
         for wrong in ["X-User", "X User: a", "X-User: a\r\nb: c", ": a"] {
             assert!(header(wrong).is_err(), "{wrong}");
+        }
+        for right in ["127.0.0.1:80", "[::1]:8080", "portal.example.com:443"] {
+            assert_eq!(host_and_port(right), Ok(right.to_owned()));
+        }
+        for wrong in ["nope", ":80", "a:", "a:0", "a:65536", "a:b", "http://a"] {
+            assert!(host_and_port(wrong).is_err(), "{wrong}");
         }
         assert_eq!(a_path("/a//b;c"), Ok("/a//b;c".to_owned()));
         for wrong in ["a", "/a b", "/a?b", "/ä", "/a\r\n"] {

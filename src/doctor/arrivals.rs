@@ -1,18 +1,26 @@
 //! What the portal gets of requests with spoofed headers, seen by a [`Recorder`] in its place.
 //!
 //! The public URL leads there through everything that the portal's requests pass: the gateway, and
-//! other proxies. Requests are for a path that is open without a session.
+//! other proxies. Requests are for a path that is open without a session. So what only the request of
+//! a signed-in person has, such as the header that names the user, is not seen.
+
+mod asking;
+mod request_line;
 
 use std::collections::BTreeSet;
 use std::io;
 
-use portcullis_policy::{Access, Policy, RequestTarget};
+use portcullis_policy::{Access, Policy};
 
+use self::asking::Asking;
+use self::request_line::Paths;
 use super::client::{Ask, Client, Endpoint};
 use super::deployment::Deployment;
 use super::finding::Finding;
+use super::marks::Marks;
 use super::recorder::{Arrived, Recorder};
-use super::spoofed::{SPELLINGS, TARGET, always_refused, identity_names, is_direct};
+use super::spoofed::{SPELLINGS, TARGET, UNUSED_ADDRESS, identity_names, is_direct};
+use crate::authz::reserved_headers::REPORTED;
 use crate::web::cookie::OwnCookie;
 
 /// The value of every spoofed header.
@@ -21,22 +29,15 @@ const VALUE: &str = "portcullis-spoofed";
 const MAX_TRIED: usize = 12;
 /// The request's id, without settings.
 const REQUEST_ID: &str = "portcullis-request-id";
-/// Headers by which a portal learns of the client, besides `X-Forwarded-For`, to which proxies append.
-const FORWARDED: [&str; 4] = ["x-forwarded-host", "x-forwarded-proto", "forwarded", "x-real-ip"];
-
-/// Asks for one path, again and again.
-struct Asking<'a> {
-    deployment: &'a Deployment<'a>,
-    client: &'a Client,
-    endpoint: &'a Endpoint,
-    recorder: &'a Recorder,
-    path: &'a str,
-}
+/// Headers by which a portal learns of the client, besides those that any proxy may report.
+const FORWARDED: [&str; 2] = ["x-forwarded-host", "x-forwarded-proto"];
+/// The list that proxies append to.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 pub(super) fn probe(
     deployment: &Deployment<'_>,
-    client: &Client,
-    endpoint: &Endpoint,
+    marks: Option<Marks<'_>>,
+    (client, endpoint): (&Client, &Endpoint),
     recorder: &io::Result<Recorder>,
 ) -> Vec<Finding> {
     let recorder = match recorder {
@@ -47,12 +48,19 @@ pub(super) fn probe(
             return vec![Finding::error("portal-not-reached", what).fix("stop the portal")];
         }
     };
-    let arrives = |path: &String| {
-        let ask = Ask::get(path);
-        let (_, arrived) = recorder.during(|| client.ask(endpoint, &ask));
-        Some((path.clone(), arrived?))
-    };
-    let Some((path, arrived)) = open_paths(deployment).iter().find_map(arrives) else {
+    let mut open = None;
+    for path in open_paths(deployment) {
+        let (answer, arrived) = recorder.during(|| client.ask(endpoint, &Ask::get(&path)));
+        if let Some(arrived) = arrived {
+            open = Some((path, arrived));
+            break;
+        }
+        // The others would take as long.
+        if answer.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut) {
+            break;
+        }
+    }
+    let Some((path, arrived)) = open else {
         return vec![
             Finding::error(
                 "portal-not-reached",
@@ -65,19 +73,34 @@ pub(super) fn probe(
             ),
         ];
     };
-    let asking = Asking { deployment, client, endpoint, recorder, path: &path };
+    let asking = Asking { deployment, client, endpoint, recorder, marks, path: &path };
     let mut findings = Vec::new();
     findings.extend(asking.identity(&arrived));
     findings.extend(asking.headers());
     findings.extend(asking.cookie());
-    findings.extend(asking.paths(&arrived));
+    findings.extend(asking.method());
+    findings.extend(asking.host(&arrived));
+    let Paths { finding, are_escapes_seen } = asking.paths(&arrived);
+    findings.extend(finding);
     if findings.is_empty() {
-        findings.push(Finding::ok(
-            "portal-receives",
-            format!("the portal gets {path} as it was asked for, and nothing that was spoofed"),
-        ));
+        findings.push(receives(&path, are_escapes_seen));
     }
     findings
+}
+
+/// What holds if nothing else was found.
+fn receives(path: &str, are_escapes_seen: bool) -> Finding {
+    let escapes = match are_escapes_seen {
+        true => ", escapes in paths too",
+        false => " (no path with an escape is open, so none was compared)",
+    };
+    let what = format!(
+        "the portal gets {path} as it was asked for{escapes}, with the request's id, and nothing that \
+         was spoofed"
+    );
+    Finding::ok("portal-receives", what)
+        .because("without a session, it is not seen whether the portal gets who is signed in")
+        .fix("sign in, and see whether the portal knows you")
 }
 
 /// Paths that may be open: those of public routes, then those that the operator names.
@@ -98,12 +121,6 @@ fn public_routes(policy: &Policy) -> Vec<String> {
 }
 
 impl Asking<'_> {
-    /// What arrives of a request with these fields; `None` if it is refused.
-    fn with(&self, fields: &[(String, String)]) -> Option<Arrived> {
-        let ask = Ask::get(self.path).with_all(fields);
-        self.recorder.during(|| self.client.ask(self.endpoint, &ask)).1
-    }
-
     /// The id of the request, which is in every answer of the gateway, must arrive; a client must not
     /// be able to remove it.
     fn identity(&self, plain: &Arrived) -> Option<Finding> {
@@ -118,7 +135,7 @@ impl Asking<'_> {
         if !has_it(plain) {
             return Some(
                 Finding::error("identity-not-sent", format!("the portal does not get `{name}`"))
-                    .because("it gets no other identity header either, and does not know the user")
+                    .because("it probably gets no other identity header either, and does not know the user")
                     .fix(
                         "let the proxy set every identity header of the answer for the portal, after \
                          those of clients are removed",
@@ -149,7 +166,11 @@ impl Asking<'_> {
         }
         // What this machine sends as a trusted proxy is trusted.
         if !is_direct(self.deployment, self.endpoint) {
-            found.extend(self.spoofed(FORWARDED.map(str::to_owned).to_vec()));
+            let forwarded = REPORTED.into_iter().chain(FORWARDED);
+            found.extend(self.spoofed(forwarded.map(str::to_owned).collect()));
+            if self.takes_address() {
+                found.insert(FORWARDED_FOR.to_owned());
+            }
         }
         if found.is_empty() {
             return None;
@@ -168,6 +189,16 @@ impl Asking<'_> {
         )
     }
 
+    /// Whether the address that a client claims arrives as the last one: no proxy has added what it
+    /// sees.
+    fn takes_address(&self) -> bool {
+        let claimed = [(FORWARDED_FOR.to_owned(), UNUSED_ADDRESS.to_owned())];
+        self.with(&claimed).is_some_and(|arrived| {
+            let last = arrived.all(FORWARDED_FOR).last().and_then(|line| line.rsplit(',').next());
+            last.is_some_and(|address| address.trim() == UNUSED_ADDRESS)
+        })
+    }
+
     /// The names under which spoofed headers arrive. Where all of them together are refused, each is
     /// sent alone.
     fn spoofed(&self, names: Vec<String>) -> BTreeSet<String> {
@@ -178,6 +209,23 @@ impl Asking<'_> {
         };
         let fields = arrived.iter().flat_map(Arrived::fields);
         fields.filter(|(_, value)| value.contains(VALUE)).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// The host must be the one that was asked for.
+    fn host(&self, plain: &Arrived) -> Option<Finding> {
+        let hosts: Vec<_> = plain.all("host").collect();
+        let asked = self.endpoint.host();
+        if matches!(hosts[..], [host] if host.eq_ignore_ascii_case(asked)) {
+            return None;
+        }
+        Some(
+            Finding::error(
+                "host-changed",
+                format!("the portal gets the host `{}` instead of `{asked}`", hosts.join("`, `")),
+            )
+            .because("its links lead elsewhere, and what it decides by the host is about another one")
+            .fix("let the proxy pass `Host` on as it came (nginx: `proxy_set_header Host $http_host`)"),
+        )
     }
 
     /// The cookie of a session must stay at the gateway.
@@ -193,37 +241,4 @@ impl Asking<'_> {
                 .fix("let the proxy replace `Cookie` by that of the answer (`Portcullis-Cookie`)")
         })
     }
-
-    /// The path must be the one that was judged, and one that the gateway refuses must not arrive.
-    fn paths(&self, plain: &Arrived) -> Option<Finding> {
-        let mut changed = Vec::new();
-        if canonical(&plain.target) != canonical(self.path) {
-            changed.push(format!("{} arrives as {}", self.path, plain.target));
-        }
-        for target in always_refused(self.path.trim_end_matches('/')) {
-            let ask = Ask::get(&target);
-            let (_, arrived) = self.recorder.during(|| self.client.ask(self.endpoint, &ask));
-            if let Some(arrived) = arrived
-                && canonical(&arrived.target).is_none()
-            {
-                changed.push(format!("{target} arrives as {}", arrived.target));
-            }
-        }
-        (!changed.is_empty()).then(|| {
-            Finding::error(
-                "path-changed",
-                format!("the portal gets another path than the one judged: {}", changed.join(", ")),
-            )
-            .because("a client may open a page by the path of another")
-            .fix(
-                "let the proxy pass the path on as it came, and not change it after it has asked \
-                 (nginx: `proxy_pass` without a path)",
-            )
-        })
-    }
-}
-
-/// A target as the gateway judges it; `None` if it refuses it.
-fn canonical(target: &str) -> Option<String> {
-    RequestTarget::parse(target).ok().map(|target| target.as_str().to_owned())
 }

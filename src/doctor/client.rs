@@ -49,6 +49,11 @@ impl<'a> Ask<'a> {
         Self { method: "GET", target, fields: vec![("Accept", "application/json")], body: "" }
     }
 
+    /// A request with another method, and without a body.
+    pub(super) fn of(method: &'a str, target: &'a str) -> Self {
+        Self { method, ..Self::get(target) }
+    }
+
     /// A GET by a browser that opens a page.
     pub(super) fn page(target: &'a str) -> Self {
         Self { fields: vec![("Accept", "text/html")], ..Self::get(target) }
@@ -71,6 +76,16 @@ impl<'a> Ask<'a> {
     pub(super) fn with_all(mut self, fields: &'a [(String, String)]) -> Self {
         self.fields.extend(fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         self
+    }
+
+    /// The same for another target.
+    pub(super) fn at<'b>(&'b self, target: &'b str) -> Ask<'b> {
+        Ask { method: self.method, target, fields: self.fields.clone(), body: self.body }
+    }
+
+    /// The target.
+    pub(super) fn target(&self) -> &'a str {
+        self.target
     }
 
     /// The bytes of the request.
@@ -204,6 +219,16 @@ mod tests {
         assert!(sent.starts_with("GET /a/../b//%2f;x\\y HTTP/1.1\r\n"), "{sent}");
         assert!(sent.contains("X_User: a\r\n") && sent.contains("Host: other\r\n"), "{sent}");
         assert!(!sent.contains("portal.test"), "{sent}");
+    }
+
+    #[test]
+    fn request_for_another_target_is_otherwise_the_same() {
+        let ask = Ask::of("PROPFIND", "/a").with("X-User", "a");
+        assert_eq!((ask.target(), ask.at("/b?c").target()), ("/a", "/b?c"));
+        let [there, here] = [ask.at("/b?c").bytes("h"), ask.bytes("h")];
+        let [there, here] = [there, here].map(|sent| String::from_utf8(sent).unwrap());
+        assert_eq!(there, here.replace("PROPFIND /a ", "PROPFIND /b?c "));
+        assert!(there.contains("X-User: a\r\n") && !there.contains("Content-Length"), "{there}");
     }
 
     #[test]

@@ -15,13 +15,24 @@ pub trait AdminApi {
     ///
     /// # Errors
     /// When the gateway does not answer.
-    fn status(&self) -> Result<Value, String>;
+    fn status(&self) -> Result<Value, AdminError>;
 
-    /// The document of `GET explain` about a reference.
+    /// The document of `GET doctor`.
     ///
     /// # Errors
-    /// When the gateway does not answer, or does not know it.
-    fn refused(&self, reference: &str) -> Result<Value, String>;
+    /// When the gateway does not answer, or is of a version that has no such document.
+    fn marked(&self) -> Result<Value, AdminError>;
+}
+
+/// Why there is no document of the running gateway.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdminError {
+    /// It does not run, or answers with an error.
+    #[error("{0}")]
+    Failed(String),
+    /// It accepts the connection and does not answer in time.
+    #[error("{0}")]
+    Silent(String),
 }
 
 /// What is examined.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Every name of a finding, besides those of the warnings of `check`, in the order of the reference.
 #[cfg(test)]
-pub(super) const NAMES: [&str; 50] = [
+pub(super) const NAMES: [&str; 54] = [
     "settings",
     "settings-error",
     "policy-error",
@@ -16,6 +16,7 @@ pub(super) const NAMES: [&str; 50] = [
     "mail",
     "gateway-running",
     "gateway-not-running",
+    "gateway-not-responding",
     "gateway-warning",
     "other-version",
     "settings-not-loaded",
@@ -23,6 +24,7 @@ pub(super) const NAMES: [&str; 50] = [
     "public-url-unreachable",
     "public-url",
     "other-gateway",
+    "not-compared",
     "not-the-gateway",
     "open-without-session",
     "host-not-passed",
@@ -48,6 +50,8 @@ pub(super) const NAMES: [&str; 50] = [
     "client-headers-arrive",
     "session-arrives",
     "path-changed",
+    "method-changed",
+    "host-changed",
     "twins-not-probed",
     "twin",
     "twin-not-enabled",

@@ -1,12 +1,17 @@
 //! The public URL without a session: the gateway must answer there, and refuse what is not public.
 
+use std::io::ErrorKind;
+
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use super::certificate;
 use super::client::{Answer, Ask, Client, Endpoint};
+use super::client_address;
 use super::deployment::Deployment;
 use super::finding::Finding;
+use super::marks::{Marked, Marks, not_compared};
 use super::paths::closed_paths;
 use super::spoofed::{self, Seen};
 use crate::web::paths;
@@ -27,12 +32,14 @@ enum Verdict {
     Open,
 }
 
+/// `status` is that of the running gateway, and `marks` are there if it answers.
 pub(super) fn probe(
     deployment: &Deployment<'_>,
+    (status, marks): (Option<&Value>, Option<Marks<'_>>),
     client: &Client,
     endpoint: &Endpoint,
 ) -> Vec<Finding> {
-    if is_disabled(deployment) {
+    if is_disabled(status) {
         let what = "the portal is disabled and every request is redirected, so the public URL is not \
                     probed";
         return vec![Finding::note("public-url", what).fix("run this again when it is enabled")];
@@ -57,14 +64,15 @@ pub(super) fn probe(
     findings.extend(clock(&sign_in, "the public URL", deployment.now));
     findings.extend(plain_http(deployment, client, endpoint));
     let is_ours = is_sign_in_page(&sign_in);
-    let closed = closed_paths(deployment);
-    let answers: Vec<_> = closed
-        .into_iter()
-        .filter_map(|path| {
-            let answer = client.ask(endpoint, &Ask::get(&path)).ok()?;
-            Some((path, answer))
-        })
-        .collect();
+    let mut answers = Vec::new();
+    for path in closed_paths(deployment) {
+        match client.ask(endpoint, &Ask::get(&path)) {
+            Ok(answer) => answers.push((path, answer)),
+            // The others would take as long.
+            Err(error) if error.kind() == ErrorKind::TimedOut => break,
+            Err(_) => {}
+        }
+    }
     findings.extend(judged(&answers, is_ours));
     let refused = answers.into_iter().find(|(_, answer)| verdict(answer) == Verdict::Refused);
     let Some((closed, refusal)) = refused else { return findings };
@@ -85,17 +93,20 @@ pub(super) fn probe(
     }
     findings.extend(cookies(&sign_in, endpoint.is_https()));
     findings.extend(cached(&sign_in));
-    let seen = Seen { deployment, client, endpoint, closed, refusal };
-    findings.extend(same_gateway(&seen));
+    let mut seen = Seen { deployment, client, endpoint, closed, refusal, marks };
+    if let Some(finding) = marks.and_then(|marks| not_of_gateway(&seen.closed, &marks)) {
+        findings.push(finding);
+        seen.marks = None;
+    }
     findings.extend(spoofed::probe(&seen));
+    findings.extend(client_address::probe(&seen));
     findings
 }
 
 /// Whether the running gateway redirects every request (R60).
-fn is_disabled(deployment: &Deployment<'_>) -> bool {
-    let status = deployment.report.and_then(|_| deployment.admin.status().ok());
-    let enabled = status.as_ref().and_then(|status| status.get("portal")?.get("enabled"));
-    enabled.and_then(serde_json::Value::as_bool) == Some(false)
+fn is_disabled(status: Option<&Value>) -> bool {
+    let enabled = status.and_then(|status| status.get("portal")?.get("enabled"));
+    enabled.and_then(Value::as_bool) == Some(false)
 }
 
 fn verdict(answer: &Answer) -> Verdict {
@@ -178,20 +189,30 @@ fn is_sign_in_page(answer: &Answer) -> bool {
     answer.status == 200 && String::from_utf8_lossy(&answer.body).contains(&form)
 }
 
-/// Whether a request to the public URL arrives at the gateway of this admin socket.
-fn same_gateway(seen: &Seen<'_>) -> Option<Finding> {
-    let Seen { deployment, refusal, .. } = seen;
-    deployment.report?;
-    deployment.admin.status().ok()?;
-    let (_, reference) = refusal.problem()?;
-    deployment.admin.refused(&reference).is_err().then(|| {
-        Finding::error(
-            "other-gateway",
-            "the gateway behind the public URL is not the one of this admin socket",
-        )
-        .because("these settings do not say what the public URL does")
-        .fix("run this on the machine of that gateway, or correct the address in the proxy")
-    })
+/// Why it cannot be seen what the gateway of this admin socket decides about requests to the public
+/// URL: another one answers there, or it does not recognize them.
+fn not_of_gateway(closed: &str, marks: &Marks<'_>) -> Option<Finding> {
+    let Marked { answer, records } = marks.send(&Ask::get(closed));
+    let id = answer.ok().and_then(|answer| answer.problem()).map(|(_, id)| id);
+    let why = match (&records, id.filter(|id| !id.is_empty())) {
+        (Ok(records), _) if !records.decided.is_empty() => return None,
+        (Ok(records), Some(id)) if !records.gave_id(&id) => {
+            return Some(
+                Finding::error(
+                    "other-gateway",
+                    "the gateway behind the public URL is not the one of this admin socket",
+                )
+                .because("these settings do not say what the public URL does")
+                .fix(
+                    "run this on the machine of that gateway, or correct the address in the proxy",
+                ),
+            );
+        }
+        (Ok(_), Some(_)) => "the query of a request does not arrive",
+        (Ok(_), None) => "a request with a query has no answer of the gateway",
+        (Err(error), _) => error.as_str(),
+    };
+    Some(not_compared("what the gateway has received", why))
 }
 
 /// Compares the `Date` of a response with the clock.

@@ -38,6 +38,7 @@ struct Shared {
 /// A request as the portal would get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arrived {
+    pub(super) method: String,
     pub(super) target: String,
     /// Names as they were sent.
     fields: Vec<(String, String)>,
@@ -81,12 +82,13 @@ impl Drop for Recorder {
 impl Arrived {
     fn of_head(head: &str) -> Option<Self> {
         let mut lines = head.split("\r\n");
-        let target = lines.next()?.split(' ').nth(1)?.to_owned();
+        let mut words = lines.next()?.split(' ').map(str::to_owned);
+        let (method, target) = (words.next()?, words.next()?);
         let field = |line: &str| {
             let (name, value) = line.split_once(':')?;
             Some((name.to_owned(), value.trim().to_owned()))
         };
-        Some(Self { target, fields: lines.filter_map(field).collect() })
+        Some(Self { method, target, fields: lines.filter_map(field).collect() })
     }
 
     /// The fields, with names as they were sent.
@@ -158,7 +160,7 @@ mod tests {
         let (answer, arrived) = recorder.during(|| client.ask(&endpoint, &ask));
         assert_eq!(answer.unwrap().status, 200);
         let arrived = arrived.unwrap();
-        assert_eq!(arrived.target, "/a//b");
+        assert_eq!((&*arrived.method, &*arrived.target), ("GET", "/a//b"));
         assert_eq!(arrived.all("x_user").collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(arrived.all("x-user").count(), 0);
 

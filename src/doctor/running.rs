@@ -2,17 +2,20 @@
 
 use serde_json::Value;
 
-use super::deployment::Deployment;
+use super::deployment::{AdminError, Deployment};
 use super::finding::Finding;
 
-pub(super) fn probe(deployment: &Deployment<'_>) -> Vec<Finding> {
-    match deployment.admin.status() {
-        Err(error) => vec![
-            Finding::note("gateway-not-running", error)
-                .because("what the running gateway has received cannot be compared"),
-        ],
-        Ok(status) => of_status(deployment, &status),
-    }
+/// The findings, and the document of the status if the gateway answers.
+pub(super) fn probe(deployment: &Deployment<'_>) -> (Vec<Finding>, Option<Value>) {
+    let finding = match deployment.admin.status() {
+        Ok(status) => return (of_status(deployment, &status), Some(status)),
+        Err(AdminError::Failed(error)) => Finding::note("gateway-not-running", error)
+            .because("what the running gateway has received cannot be compared"),
+        Err(AdminError::Silent(error)) => Finding::error("gateway-not-responding", error)
+            .because("it accepts connections and does not answer")
+            .fix("look into its log, and restart it"),
+    };
+    (vec![finding], None)
 }
 
 fn of_status(deployment: &Deployment<'_>, status: &Value) -> Vec<Finding> {
@@ -67,4 +70,50 @@ fn of_status(deployment: &Deployment<'_>, status: &Value) -> Vec<Finding> {
         Finding::warning("gateway-warning", format!("{}: {}", text("name"), text("detail")))
     }));
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::deployment::AdminApi;
+    use crate::doctor::finding::Severity;
+
+    /// A gateway that gives no document.
+    struct Gateway(AdminError);
+
+    impl AdminApi for Gateway {
+        fn status(&self) -> Result<Value, AdminError> {
+            Err(self.0.clone())
+        }
+
+        fn marked(&self) -> Result<Value, AdminError> {
+            Err(self.0.clone())
+        }
+    }
+
+    #[test]
+    fn gateway_that_does_not_answer_is_an_error() {
+        for (error, name, severity) in [
+            (AdminError::Failed as fn(String) -> AdminError, "gateway-not-running", Severity::Note),
+            (AdminError::Silent, "gateway-not-responding", Severity::Error),
+        ] {
+            let gateway = Gateway(error("why".to_owned()));
+            let deployment = Deployment {
+                report: None,
+                url: None,
+                connect_to: None,
+                portals: Vec::new(),
+                paths: Vec::new(),
+                portal_headers: Vec::new(),
+                allow_writes: false,
+                as_portal: None,
+                admin: &gateway,
+                now: "2026-11-27T09:30:00Z".parse().unwrap(),
+            };
+            let (findings, status) = probe(&deployment);
+            assert_eq!(status, None);
+            let found: Vec<_> = findings.iter().map(|it| (it.name, it.severity)).collect();
+            assert_eq!(found, [(name, severity)]);
+        }
+    }
 }

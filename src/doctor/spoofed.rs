@@ -1,19 +1,19 @@
 //! Headers that only proxies and the gateway may set, sent from outside: they must change nothing.
 
-use std::net::{IpAddr, ToSocketAddrs as _};
+use std::net::ToSocketAddrs as _;
 
 use portcullis_policy::RequestTarget;
 
 use super::client::{Answer, Ask, Client, Endpoint};
 use super::deployment::Deployment;
 use super::finding::Finding;
+use super::marks::Marks;
 use super::paths::unused_path;
-use crate::authz::trusted_proxies::TrustedProxies;
 use crate::config::ListenAddress;
 use crate::web::paths;
 
 /// An address that no client has (RFC 5737).
-const UNUSED_ADDRESS: &str = "198.51.100.77";
+pub(super) const UNUSED_ADDRESS: &str = "198.51.100.77";
 /// Stands for a user who does not exist.
 const VALUE: &str = "portcullis-doctor";
 /// The names of identity headers without settings, and names that other gateways use.
@@ -41,6 +41,8 @@ pub(super) struct Seen<'a> {
     pub(super) closed: String,
     /// The answer to it.
     pub(super) refusal: Answer,
+    /// `None` if what the gateway has decided cannot be seen.
+    pub(super) marks: Option<Marks<'a>>,
 }
 
 pub(super) fn probe(seen: &Seen<'_>) -> Vec<Finding> {
@@ -49,7 +51,6 @@ pub(super) fn probe(seen: &Seen<'_>) -> Vec<Finding> {
     findings.extend(forwarded(seen));
     findings.extend(targets(seen));
     findings.extend(verify(seen));
-    findings.extend(client_address(seen));
     findings.extend(rewritten(seen));
     findings
 }
@@ -100,18 +101,25 @@ fn identity(seen: &Seen<'_>) -> Option<Finding> {
     Some(Finding::ok("identity-headers", "identity headers from outside open nothing"))
 }
 
-/// Headers that name another host, scheme or client.
+/// Headers that name another host, scheme or client, for the portal and for the gateway's own pages:
+/// a proxy sends these by other rules.
 fn forwarded(seen: &Seen<'_>) -> Option<Finding> {
     let host = format!("{VALUE}.invalid");
     let forwarded = format!("for={UNUSED_ADDRESS};host={host};proto=http");
-    for (name, value) in [
+    let fields = [
         ("X-Forwarded-Host", host.as_str()),
         ("Forwarded", forwarded.as_str()),
         ("X-Forwarded-Proto", "gopher"),
-    ] {
-        let ask = Ask::get(&seen.closed).with(name, value);
+    ];
+    let own = seen.client.ask(seen.endpoint, &Ask::get(paths::SIGN_IN)).ok();
+    let own = own.map(|answer| (paths::SIGN_IN, answer.described()));
+    let closed = (seen.closed.as_str(), seen.refusal.described());
+    let pages: Vec<_> = [closed].into_iter().chain(own).collect();
+    let asked = pages.iter().flat_map(|page| fields.map(|field| (page, field)));
+    for ((path, expected), (name, value)) in asked {
+        let ask = Ask::get(path).with(name, value);
         let Ok(answer) = seen.client.ask(seen.endpoint, &ask) else { continue };
-        if answer.described() == seen.refusal.described() {
+        if answer.described() == *expected {
             continue;
         }
         // What this machine sends as a trusted proxy is trusted.
@@ -122,15 +130,14 @@ fn forwarded(seen: &Seen<'_>) -> Option<Finding> {
             Finding::error(
                 "forwarded-headers",
                 format!(
-                    "with `{name}: {value}` from outside, {} answers {} instead of {}",
-                    seen.closed,
+                    "with `{name}: {value}` from outside, {path} answers {} instead of {expected}",
                     answer.described(),
-                    seen.refusal.described()
                 ),
             )
             .because("a client chooses what the gateway takes for its host, scheme or address")
             .fix(
-                "let the proxy overwrite the header with what it knows, or remove it; check \
+                "let the proxy overwrite the header with what it knows, or remove it, below \
+                 /.portcullis/ too; check \
                  `server.trusted_proxies` and `server.forwarded_header`",
             ),
         );
@@ -182,65 +189,6 @@ fn verify(seen: &Seen<'_>) -> Option<Finding> {
     })
 }
 
-/// The address that the gateway takes for the client's, as its record of the request has it.
-fn client_address(seen: &Seen<'_>) -> Option<Finding> {
-    let settings = seen.deployment.settings()?;
-    let forwarded = format!("for={UNUSED_ADDRESS}");
-    let asks = [
-        Ask::get(&seen.closed),
-        Ask::get(&seen.closed)
-            .with("X-Forwarded-For", UNUSED_ADDRESS)
-            .with("X-Real-IP", UNUSED_ADDRESS)
-            .with("Forwarded", &forwarded),
-    ];
-    let [plain, spoofed] = asks.map(|ask| {
-        let answer = seen.client.ask(seen.endpoint, &ask).ok()?;
-        let (_, reference) = answer.problem()?;
-        let record = seen.deployment.admin.refused(&reference).ok()?;
-        record.get("address")?.as_str()?.parse::<IpAddr>().ok()
-    });
-    let (plain, spoofed) = (plain?, spoofed?);
-    if spoofed.to_string() == UNUSED_ADDRESS {
-        if is_direct(seen.deployment, seen.endpoint) {
-            return Some(
-                Finding::note(
-                    "client-address",
-                    "this machine is in `server.trusted_proxies`, and reaches the gateway directly",
-                )
-                .because("what it sends as a proxy is trusted, as it should be")
-                .fix("run this on a machine that is no proxy to probe the forwarded headers"),
-            );
-        }
-        return Some(
-            Finding::error(
-                "client-address",
-                format!("the gateway takes `X-Forwarded-For: {UNUSED_ADDRESS}` from outside for the client's address"),
-            )
-            .because("limits, lockouts and routes with `from` can be walked around")
-            .fix(
-                "let the proxy append the address that it sees or overwrite the header (nginx: \
-                 `proxy_set_header X-Forwarded-For $remote_addr`)",
-            ),
-        );
-    }
-    let trusted = TrustedProxies::new(&settings.server);
-    if trusted.trust(plain.into()) && !(plain.is_loopback() && is_loopback(seen.endpoint.address()))
-    {
-        return Some(
-            Finding::warning(
-                "client-address",
-                format!("the gateway takes the proxy's address {plain} for the client's"),
-            )
-            .because("all clients share one address, its limits and its lockouts")
-            .fix("let the proxy send `X-Forwarded-For`, or what `server.forwarded_header` names"),
-        );
-    }
-    Some(Finding::ok(
-        "client-address",
-        format!("the gateway takes {plain} for this machine's address, whatever it claims"),
-    ))
-}
-
 /// Targets below a path that the gateway refuses whatever the settings.
 pub(super) fn always_refused(path: &str) -> Vec<String> {
     let ends = ["/../x", "//x", "/./x", "/%2e%2e/x", "%2fx", "\\x"];
@@ -252,12 +200,20 @@ pub(super) fn always_refused(path: &str) -> Vec<String> {
 fn rewritten(seen: &Seen<'_>) -> Option<Finding> {
     let mut rewritten = Vec::new();
     for target in always_refused(&unused_path()) {
-        let Ok(answer) = seen.client.ask(seen.endpoint, &Ask::get(&target)) else { continue };
-        let Some((_, reference)) = answer.problem().filter(|_| answer.status != 400) else {
-            continue;
+        let ask = Ask::get(&target);
+        let (answer, received) = match &seen.marks {
+            Some(marks) => {
+                let marked = marks.send_once(&ask);
+                let records = marked.records.ok();
+                let path = records.and_then(|records| Some(records.decision()?.path.clone()));
+                (marked.answer, path)
+            }
+            None => (seen.client.ask(seen.endpoint, &ask), None),
         };
-        let record = seen.deployment.admin.refused(&reference).ok();
-        let received = record.as_ref().and_then(|record| record.get("target")?.as_str());
+        let Ok(answer) = answer else { continue };
+        if answer.status == 400 || answer.problem().is_none() {
+            continue;
+        }
         rewritten.push(match received {
             Some(received) => format!("{target} (arrives as {received})"),
             None => target.clone(),
@@ -299,7 +255,7 @@ pub(super) fn is_direct(deployment: &Deployment<'_>, endpoint: &Endpoint) -> boo
     })
 }
 
-fn is_loopback(address: &str) -> bool {
+pub(super) fn is_loopback(address: &str) -> bool {
     let addresses = address.to_socket_addrs().into_iter().flatten();
     addresses.into_iter().all(|address| address.ip().is_loopback())
 }

@@ -9,7 +9,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::contract::{Contract, FORWARDED_METHOD, FORWARDED_URI, ORIGINAL_METHOD, ORIGINAL_URL};
 use crate::authz::Verdict;
-use crate::authz::reserved_headers::{Family, ReservedHeaders};
+use crate::authz::reserved_headers::{Family, REPORTED, ReservedHeaders};
 use crate::authz::trusted_proxies::TrustedProxies;
 use crate::config::{IdentitySettings, Settings};
 use crate::proxy::{Received, headers};
@@ -20,21 +20,14 @@ const COOKIE: HeaderName = HeaderName::from_static("portcullis-cookie");
 /// The `Authorization` field for the portal.
 const AUTHORIZATION: HeaderName = HeaderName::from_static("portcullis-authorization");
 
-/// What proxies report in fields of their own, besides those that the contracts have.
-const REPORTED: [&str; 13] = [
-    "forwarded",
+/// What Envoy reports in fields of its own.
+const REPORTED_BY_ENVOY: [&str; 6] = [
     "x-envoy-attempt-count",
     "x-envoy-expected-rq-timeout-ms",
     "x-envoy-external-address",
     "x-envoy-internal",
     "x-envoy-peer-metadata",
     "x-envoy-peer-metadata-id",
-    "x-forwarded-port",
-    "x-forwarded-protocol",
-    "x-forwarded-scheme",
-    "x-forwarded-server",
-    "x-forwarded-ssl",
-    "x-real-ip",
 ];
 
 /// What the answers consist of.
@@ -72,7 +65,7 @@ impl Permissions {
         }
         match self.reserved.family(name) {
             // Others of this family are identities, or name another host or path.
-            Some(Family::Proxy) => !REPORTED.contains(&name.as_str()),
+            Some(Family::Proxy) => !is_reported(name),
             // It is refused if it names another method than the request's.
             Some(Family::Method) => !is_plain(name),
             Some(Family::Own | Family::Command | Family::Identity) => true,
@@ -144,6 +137,11 @@ fn set(fields: &mut HeaderMap, name: &HeaderName, value: &[u8]) {
 
 fn empty() -> HeaderValue {
     HeaderValue::from_static("")
+}
+
+/// Whether proxies report something in a field, so that one may come from the proxy.
+fn is_reported(name: &HeaderName) -> bool {
+    REPORTED.contains(&name.as_str()) || REPORTED_BY_ENVOY.contains(&name.as_str())
 }
 
 fn is_plain(name: &HeaderName) -> bool {

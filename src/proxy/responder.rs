@@ -65,6 +65,7 @@ impl Responder {
         if entry.decision != "allow" {
             self.traffic.refused(entry.decision, entry.reason);
         }
+        self.authz.marked_requests().add(entry);
         self.decisions.record(entry);
     }
 

@@ -10,6 +10,20 @@ use crate::people;
 use crate::proxy::{CURRENT, DEBIAN, Edition, Kind, Proxy};
 use crate::support::program::run;
 
+/// In nginx: the end of the question that decides, with the client's address.
+const OF_QUESTION: &str = "proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header X-Forwarded-Host \"\";
+    }
+
+    location @refused";
+/// In nginx: the end of the rules for the gateway's own pages, and the same without the forwarded host.
+const OF_OWN_PAGES: &str = "proxy_set_header X-Forwarded-Host \"\";
+    }
+    location /.portcullis/verify/";
+const OF_OWN_PAGES_LEFT: &str = "}
+    location /.portcullis/verify/";
+
 /// The errors that `doctor` finds at a proxy with this configuration, while it listens in place of the
 /// portal.
 async fn errors(kind: Kind, edition: Edition, text: &str) -> BTreeSet<String> {
@@ -28,6 +42,7 @@ async fn errors(kind: Kind, edition: Edition, text: &str) -> BTreeSet<String> {
     };
     let errors = named("error");
     assert!(named("note").contains("forward-auth-limit"), "{document:#}");
+    assert!(!named("warning").contains("not-compared"), "{document:#}");
     assert_eq!(ran.code, i32::from(!errors.is_empty()), "{document:#}");
     assert!(!errors.is_empty() || named("ok").contains("portal-receives"), "{document:#}");
     errors
@@ -47,10 +62,29 @@ async fn finds(kind: Kind, edition: Edition, mistakes: &[(&str, &str, &str)]) {
 #[tokio::test]
 async fn doctor_finds_the_mistakes_of_nginx() {
     let portal = "proxy_pass http://127.0.0.1:9000;";
+    let passing_on = OF_QUESTION.replace("$remote_addr", "$http_x_forwarded_for");
     let mistakes = [
         ("proxy_set_header Cookie                  $p_cookie;", "", "session-arrives"),
         ("proxy_set_header Portcullis-Request-Id   $p_request_id;", "", "identity-not-sent"),
         (portal, "proxy_pass http://127.0.0.1:9000/x/;", "path-changed"),
+        (portal, "proxy_pass http://127.0.0.1:9000/;", "path-changed"),
+        ("X-Original-Method $request_method", "X-Original-Method GET", "method-changed"),
+        (
+            "proxy_set_header Host                    $http_host;",
+            "proxy_set_header Host                    backend;",
+            "host-changed",
+        ),
+        ("proxy_set_header X-Forwarded-Port        \"\";", "", "client-headers-arrive"),
+        ("proxy_set_header X-Forwarded-Ssl         \"\";", "", "client-headers-arrive"),
+        ("proxy_set_header X-Real-IP               $remote_addr;", "", "client-headers-arrive"),
+        ("proxy_set_header Portcullis-User         $p_user;", "", "client-headers-arrive"),
+        (
+            "proxy_set_header X-Forwarded-For         $remote_addr;",
+            "proxy_set_header X-Forwarded-For         $http_x_forwarded_for;",
+            "client-headers-arrive",
+        ),
+        (OF_QUESTION, &*passing_on, "client-address"),
+        (OF_OWN_PAGES, OF_OWN_PAGES_LEFT, "forwarded-headers"),
         ("auth_request /portcullis-verify;", "", "open-without-session"),
     ];
     finds(Kind::Nginx, DEBIAN, &mistakes).await;
@@ -62,13 +96,20 @@ async fn doctor_finds_the_mistakes_of_caddy() {
         ("Portcullis-Cookie>Cookie", "", "session-arrives"),
         ("request_header @no_websocket -Connection", "", "identity-not-sent"),
         ("\t\troute {", "\t\thandle {", "identity-not-sent"),
+        ("request_header -X-Real-Ip", "", "client-headers-arrive"),
     ];
     finds(Kind::Caddy, CURRENT, &mistakes).await;
 }
 
 #[tokio::test]
 async fn doctor_finds_the_mistakes_of_haproxy() {
-    finds(Kind::HaProxy, DEBIAN, &[]).await;
+    let portal = "    server portal 127.0.0.1:9000";
+    let decoding = format!("    http-request set-path %[path,url_dec]\n{portal}");
+    let mistakes = [
+        (portal, &*decoding, "path-changed"),
+        ("http-request del-header x-real-ip", "", "client-headers-arrive"),
+    ];
+    finds(Kind::HaProxy, DEBIAN, &mistakes).await;
     let ask = "http-request lua.portcullis";
     let check = "http-request deny deny_status 503 unless own_page";
     let text = Kind::HaProxy.example().replace(ask, &format!("# {ask}"));
@@ -84,4 +125,5 @@ async fn doctor_finds_the_mistakes_of_envoy() {
     let mistakes =
         [(all, few, "client-headers-arrive"), (", { exact: cookie }", "", "session-arrives")];
     finds(Kind::Envoy, CURRENT, &mistakes).await;
+    finds(Kind::EnvoyGrpc, CURRENT, &[]).await;
 }

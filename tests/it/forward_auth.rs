@@ -1,7 +1,7 @@
 //! Other proxies ask about requests: the contracts of nginx, of Caddy, Traefik and HAProxy, and of
 //! Envoy, each spoken byte for byte as those programs do.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::admin::PASSWORD;
 use crate::support::client::Cookie;
@@ -340,6 +340,39 @@ async fn without_forward_auth_the_addresses_are_404() {
         assert_eq!(reply.status, 404, "{path}");
     }
     gate.nothing_arrived("a question about a request").await;
+}
+
+#[tokio::test]
+async fn marked_questions_show_what_each_contract_has_decided() {
+    let gate = builder().start().await;
+    let marked = async || gate.admin.get("/api/v1/doctor").await.ok();
+    let value = marked().await["value"].as_str().unwrap().to_owned();
+    for (ask, target) in [
+        (Ask::Nginx, "/open/a%3Bb"),
+        (Ask::Nginx, "/closed/a"),
+        (Ask::Answer, "/closed/a"),
+        (Ask::Forward, "/closed/a"),
+        (Ask::Envoy, "/closed/a"),
+    ] {
+        ask.about(&gate, &format!("{target}?portcullis-doctor={value}.1"), "").await;
+        ask.about(&gate, &format!("{target}?portcullis-doctor=other.1"), "").await;
+    }
+    let document = marked().await;
+    let requests = document["requests"].as_array().unwrap();
+    let text = |request: &Value, name: &str| request[name].as_str().unwrap().to_owned();
+    let seen: Vec<_> = requests
+        .iter()
+        .map(|request| [text(request, "contract"), text(request, "path")].join(" "))
+        .collect();
+    let expected = [
+        "nginx /open/a%3Bb",
+        "nginx /closed/a",
+        "answer /closed/a",
+        "forward /closed/a",
+        "envoy /closed/a",
+    ];
+    assert_eq!(seen, expected);
+    assert!(requests.iter().all(|request| request["address"] == "192.0.2.7"), "{document:#}");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod decisions_output;
 mod demo;
 mod doctor;
 mod doctor_as_portal;
+mod doctor_compared;
 mod durability;
 mod events;
 mod jobs;

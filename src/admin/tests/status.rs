@@ -3,6 +3,8 @@ use std::net::TcpListener;
 use serde_json::json;
 
 use super::bench::Bench;
+use crate::authz::decision_record::Entry;
+use crate::clock;
 
 #[tokio::test]
 async fn status_counts_records_and_warns() {
@@ -56,4 +58,26 @@ async fn overview_says_what_is_well_without_reading_records() {
     assert_eq!(overview.body["warnings"][0]["name"], "portal-unreachable");
     assert_eq!(overview.body["refusals"], json!([]));
     assert!(overview.body["policy"]["loaded"].is_string(), "{overview:?}");
+}
+
+#[tokio::test]
+async fn requests_are_marked_by_the_value_of_the_api() {
+    let bench = Bench::start().await;
+    let before = bench.get("/api/v1/doctor").await;
+    let value = before.body["value"].as_str().unwrap().to_owned();
+    assert_eq!(before.body, json!({ "value": value, "ids": "", "requests": [] }));
+    for value in [&*value, "another"] {
+        let query = format!("portcullis-doctor={value}.7");
+        let of = ("0123456789ab0001", [192, 0, 2, 7].into());
+        let entry = Entry::new(clock::now(), of, "GET", 0);
+        let (path, query) = (Some("/a"), Some(&*query));
+        let (decision, reason) = ("deny", "no-route");
+        let entry = Entry { path, query, via: Some("nginx"), decision, reason, ..entry };
+        bench.state.authz.marked_requests().add(&entry);
+    }
+    let after = bench.get("/api/v1/doctor").await.body;
+    let marked = json!({ "mark": "7", "request": "0123456789ab0001", "contract": "nginx",
+        "address": "192.0.2.7", "method": "GET", "path": "/a", "decision": "deny",
+        "reason": "no-route" });
+    assert_eq!(after, json!({ "value": value, "ids": "0123456789ab", "requests": [marked] }));
 }

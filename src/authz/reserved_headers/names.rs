@@ -68,6 +68,18 @@ pub(super) const PROXY: [&str; 44] = [
     "WL-Proxy-*",
 ];
 
+/// What a proxy of any kind may report of a client, besides the fields that the gateway sets. A proxy
+/// that sends requests to the portal itself must overwrite or remove each.
+pub const REPORTED: [&str; 7] = [
+    "forwarded",
+    "x-forwarded-port",
+    "x-forwarded-protocol",
+    "x-forwarded-scheme",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-real-ip",
+];
+
 /// Read as the method of the request. Each begins with an `x`.
 pub(super) const METHOD: [&str; 4] =
     ["X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Verb-Override"];

@@ -26,6 +26,15 @@ fn is_reserved(headers: &ReservedHeaders, name: &str) -> bool {
 }
 
 #[test]
+fn example_for_nginx_overwrites_what_proxies_report() {
+    let example = include_str!("../../../config/examples/nginx/portal.conf").to_ascii_lowercase();
+    for name in REPORTED {
+        assert!(example.contains(&format!("proxy_set_header {name} ")), "{name}");
+        assert!(is_reserved(&reserved(&[], &[]), name), "{name}");
+    }
+}
+
+#[test]
 fn i5_similar_names_are_not_reserved() {
     let headers = reserved(&[], &[]);
     for name in

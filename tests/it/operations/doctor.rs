@@ -36,14 +36,14 @@ require = "tickets.create"
 "#;
 
 /// A gateway that trusts proxies of this machine, and its portal.
-struct Deployment {
-    home: Home,
-    program: Program,
+pub(super) struct Deployment {
+    pub(super) home: Home,
+    pub(super) program: Program,
     upstream: Upstream,
 }
 
 impl Deployment {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let upstream = Upstream::start().await;
         let home = Home::new(upstream.address, ROUTES);
         home.settings("server.trusted_proxies = [\"127.0.0.1\"]\n");
@@ -52,13 +52,16 @@ impl Deployment {
     }
 
     /// What `doctor` finds when a proxy is the public URL.
-    async fn examined(&self, proxy: SocketAddr) -> Findings {
+    pub(super) async fn examined(&self, proxy: SocketAddr) -> Findings {
         let connect_to = proxy.to_string();
         Findings::of(&self.home.run(&["doctor", "--json", "--connect-to", &connect_to]).await)
     }
 
     /// What it finds about a proxy that does its work, and one thing more with requests.
-    async fn with_request(&self, change: impl Fn(&mut Head) + Send + Sync + 'static) -> Findings {
+    pub(super) async fn with_request(
+        &self,
+        change: impl Fn(&mut Head) + Send + Sync + 'static,
+    ) -> Findings {
         let gateway = self.program.gateway;
         let route = move |head: &mut Head| {
             well_wired(head);
@@ -95,33 +98,33 @@ impl Deployment {
 
 /// The findings, and how the command ended.
 #[derive(Debug)]
-struct Findings {
+pub(super) struct Findings {
     code: i32,
     document: Value,
 }
 
 impl Findings {
-    fn of(ran: &Ran) -> Self {
+    pub(super) fn of(ran: &Ran) -> Self {
         let document = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
         Self { code: ran.code, document }
     }
 
     /// The names with a severity.
-    fn names(&self, severity: &str) -> BTreeSet<&str> {
+    pub(super) fn names(&self, severity: &str) -> BTreeSet<&str> {
         let findings = self.document["findings"].as_array().unwrap().iter();
         let findings = findings.filter(|finding| finding["severity"] == severity);
         findings.map(|finding| finding["name"].as_str().unwrap()).collect()
     }
 
     /// What the finding with a name says.
-    fn what(&self, name: &str) -> &str {
+    pub(super) fn what(&self, name: &str) -> &str {
         let findings = self.document["findings"].as_array().unwrap();
         let found = findings.iter().find(|finding| finding["name"] == name);
         found.unwrap_or_else(|| panic!("no {name}: {self:?}"))["what"].as_str().unwrap()
     }
 
     /// These and no others are errors, and the exit code says so.
-    fn has_errors(&self, expected: &[&str]) {
+    pub(super) fn has_errors(&self, expected: &[&str]) {
         let expected: BTreeSet<_> = expected.iter().copied().collect();
         assert_eq!(self.names("error"), expected, "{self:#?}");
         assert_eq!(self.code, i32::from(!expected.is_empty()), "{self:?}");
@@ -131,7 +134,7 @@ impl Findings {
 
 /// A proxy on a port of its own: changes each request, chooses where it goes, and changes the
 /// response.
-async fn proxy(
+pub(super) async fn proxy(
     route: impl Fn(&mut Head) -> SocketAddr + Send + Sync + 'static,
     change: fn(String) -> String,
 ) -> SocketAddr {
@@ -165,13 +168,13 @@ async fn proxy(
 }
 
 /// What a proxy must do: say who the client is, and nothing that the client says about that.
-fn well_wired(head: &mut Head) {
+pub(super) fn well_wired(head: &mut Head) {
     remove(head, &["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded"]);
     head.fields.push(("X-Forwarded-For".to_owned(), "203.0.113.9".to_owned()));
     head.fields.push(("X-Forwarded-Proto".to_owned(), "http".to_owned()));
 }
 
-fn remove(head: &mut Head, names: &[&str]) {
+pub(super) fn remove(head: &mut Head, names: &[&str]) {
     head.fields.retain(|(name, _)| !names.contains(&name.to_ascii_lowercase().as_str()));
 }
 
@@ -247,6 +250,14 @@ async fn doctor_finds_headers_of_clients_that_a_proxy_passes_on() {
         let found = deployment.examined(proxy(passing(kept), |answer| answer).await).await;
         found.has_errors(&[name]);
     }
+    // The gateway's own pages may have rules of their own in a proxy.
+    let (own, others) = (passing("x-forwarded-host"), passing("forwarded"));
+    let only_own = move |head: &mut Head| {
+        if head.first.contains(" /.portcullis/") { own(head) } else { others(head) }
+    };
+    let found = deployment.examined(proxy(only_own, |answer| answer).await).await;
+    found.has_errors(&["forwarded-headers"]);
+    assert!(found.what("forwarded-headers").contains("/.portcullis/sign-in answers"), "{found:?}");
     // One that is not read may be passed on.
     deployment.examined(proxy(passing("forwarded"), |answer| answer).await).await.has_errors(&[]);
 
@@ -332,6 +343,11 @@ async fn doctor_finds_a_portal_past_the_gateway() {
     let ran = run(folder.path(), &["doctor"], "").await;
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.err.contains("--url"), "{ran:?}");
+    for option in ["--connect-to", "--as-portal"] {
+        let ran = run(folder.path(), &["doctor", option, "nope"], "").await;
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains("a host and a port"), "{ran:?}");
+    }
 }
 
 #[tokio::test]

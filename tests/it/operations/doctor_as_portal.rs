@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener};
 
 use serde_json::Value;
 
+use super::doctor::{proxy, remove};
+use crate::support::http1::Head;
 use crate::support::program::Home;
 use crate::support::upstream::Upstream;
 
@@ -21,7 +23,17 @@ fn free_address() -> SocketAddr {
 /// What `doctor` finds at a gateway with these routes and settings, in place of its portal.
 async fn examined(routes: &str, settings: &str, args: &[&str]) -> Value {
     let portal = free_address();
-    let home = Home::new(portal, routes);
+    examined_at((portal, portal), routes, settings, args).await
+}
+
+/// The same, where the gateway sends requests to a first address and `doctor` listens at the second.
+async fn examined_at(
+    (upstream, portal): (SocketAddr, SocketAddr),
+    routes: &str,
+    settings: &str,
+    args: &[&str],
+) -> Value {
+    let home = Home::new(upstream, routes);
     home.settings(settings);
     let program = home.serve().await;
     let (gateway, portal) = (program.gateway.to_string(), portal.to_string());
@@ -50,6 +62,7 @@ async fn doctor_as_portal_gets_nothing_that_was_spoofed() {
     let found = examined(OPEN, "", &[]).await;
     assert_eq!(names(&found, "error"), BTreeSet::new(), "{found:#}");
     assert!(names(&found, "ok").contains("portal-receives"), "{found:#}");
+    assert!(found.to_string().contains("as it was asked for, escapes in paths too"), "{found:#}");
     // This machine is then a proxy, whose forwarded headers are trusted.
     let trusting = "server.trusted_proxies = [\"127.0.0.1\"]\n";
     let found = examined(OPEN, trusting, &[]).await;
@@ -71,6 +84,33 @@ async fn doctor_as_portal_finds_headers_that_clients_can_set() {
     let removing = "upstream.remove_headers = [\"X-Sso-Login\"]\n";
     let found = examined(OPEN, removing, &header).await;
     assert!(names(&found, "ok").contains("portal-receives"), "{found:#}");
+}
+
+#[tokio::test]
+async fn doctor_as_portal_finds_what_a_proxy_behind_changes() {
+    let behind = async |change: fn(&mut Head)| {
+        let portal = free_address();
+        let route = move |head: &mut Head| {
+            change(head);
+            portal
+        };
+        let hop = proxy(route, |answer| answer).await;
+        examined_at((hop, portal), OPEN, "", &[]).await
+    };
+    let found = behind(|_| {}).await;
+    assert_eq!(names(&found, "error"), BTreeSet::new(), "{found:#}");
+
+    let found = behind(|head| head.first = head.first.replace("%3B", ";")).await;
+    let what = error(&found, "path-changed");
+    assert!(what.contains("a%3Bb arrives as /open/") && what.contains("a;b"), "{what}");
+
+    let found = behind(|head| {
+        remove(head, &["host"]);
+        head.fields.push(("Host".to_owned(), "backend".to_owned()));
+    })
+    .await;
+    let what = error(&found, "host-changed");
+    assert!(what.starts_with("the portal gets the host `backend` instead of"), "{what}");
 }
 
 #[tokio::test]
