@@ -31,12 +31,13 @@ use portcullis_store::feed::Follower;
 pub(super) const PARAMETER: &str = "dry_run";
 
 /// The requests that are not tried out, although their method is that of a write, and why.
-const REFUSED: [(Method, &str, &str); 8] = [
+const REFUSED: [(Method, &str, &str); 9] = [
     (Method::POST, "/api/v1/explain", "explaining a request changes nothing"),
     (Method::POST, "/api/v1/session", "signing in cannot be tried out"),
     (Method::DELETE, "/api/v1/session", "signing out cannot be tried out"),
     (Method::PUT, "/api/v1/session/password", "a password that is checked counts as an attempt"),
     (Method::POST, "/api/v1/session/password", "a password that is checked counts as an attempt"),
+    (Method::POST, "/api/v1/session/code", "signing in cannot be tried out"),
     (Method::POST, "/api/v1/session/set-up", "signing in cannot be tried out"),
     (Method::POST, "/api/v1/session/mfa", "a password that is checked counts as an attempt"),
     (
@@ -152,7 +153,11 @@ async fn tried(
     let now = clock::now();
     let consequences = dry.consequences(&real.directory, real.rules, now).await?;
     let ended = real.sessions.ended_by(&dry, &consequences, &state.sessions, now).await?;
-    warnings.extend(consequences.warnings(&ended).iter().filter_map(|it| to_value(it).ok()));
+    let names: Vec<Value> = warnings.iter().map(|warning| name_of(warning).clone()).collect();
+    let of_consequences = consequences.warnings(&ended);
+    let of_consequences = of_consequences.iter().filter_map(|it| to_value(it).ok());
+    // One of the handler says more about the same.
+    warnings.extend(of_consequences.filter(|it| !names.contains(name_of(it))));
     let closed = consequences.links.iter().filter(|link| link.closes());
     let changes = Changes {
         access: consequences.access,
@@ -164,6 +169,11 @@ async fn tried(
         warnings,
     };
     Ok(document(&Answer { changes, plan, counts }).into_response())
+}
+
+/// The name of a warning; `null` without one.
+fn name_of(warning: &Value) -> &Value {
+    warning.get("name").unwrap_or(&Value::Null)
 }
 
 /// What a dry run keeps of the response of a handler.

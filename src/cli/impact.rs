@@ -72,7 +72,8 @@ pub(super) fn print(
 pub(super) fn warnings(changes: &Value) -> Vec<[String; 2]> {
     let read = |warning: &Value| {
         let [name, detail] = ["name", "detail"].map(|field| text(warning, field));
-        [name, detail.replace("`send_to`", "`--send-to`")]
+        let detail = detail.replace("`send_to`", "`--send-to`");
+        [name, detail.replace("`end_user`", "`--end-user`")]
     };
     array(changes, "warnings").iter().map(read).collect()
 }
@@ -82,21 +83,21 @@ pub(super) fn sentences(changes: &Value) -> Vec<String> {
     let mut sentences = Vec::new();
     for (name, gains) in [("gains", true), ("loses", false)] {
         for change in array(changes, name) {
-            let people = number(change, "people");
-            let verb = verb(people, if gains { "gain" } else { "lose" });
+            let (people, links) = (number(change, "people"), number(change, "links"));
+            let who = who(people, links, if gains { "gain" } else { "lose" });
             let routes: Vec<&str> =
                 array(change, "routes").iter().filter_map(Value::as_str).collect();
             let permission = text(change, "permission");
             let routes = listed(&routes).map_or_else(String::new, |list| format!(" ({list})"));
-            sentences.push(format!("{} {verb} {permission}{routes}", persons(people)));
+            sentences.push(format!("{who} {permission}{routes}"));
         }
     }
     let access = field(changes, "access");
-    for (name, what) in [("gains", "gain"), ("loses", "lose")] {
+    for (name, links, what) in [("gains", "links_gain", "gain"), ("loses", "links_lose", "lose")] {
         let people = number(access, name);
         if people > 0 {
-            let verb = verb(people, what);
-            sentences.push(format!("{} {verb} access to the portal", persons(people)));
+            let who = who(people, number(access, links), what);
+            sentences.push(format!("{who} access to the portal"));
         }
     }
     let ended = number(changes, "sessions_ended");
@@ -135,8 +136,22 @@ pub(super) fn persons(number: usize) -> String {
     if number == 1 { "1 person".to_owned() } else { format!("{} people", separated(number)) }
 }
 
+/// Who gains or loses something, with the verb. Of the people, these are secure links, which count as
+/// one each: how many visitors those have is not known.
+pub(super) fn who(people: usize, links: usize, what: &str) -> String {
+    let visitors = match links {
+        0 => return format!("{} {}", persons(people), verb(people, what)),
+        1 => "visitors of the secure link".to_owned(),
+        _ => format!("visitors of {} secure links", separated(links)),
+    };
+    match people.saturating_sub(links) {
+        0 => format!("{visitors} {what}"),
+        people => format!("{} and {visitors} {what}", persons(people)),
+    }
+}
+
 /// A verb that agrees with a number of people.
-pub(super) fn verb(people: usize, verb: &str) -> String {
+fn verb(people: usize, verb: &str) -> String {
     if people == 1 { format!("{verb}s") } else { verb.to_owned() }
 }
 
@@ -183,5 +198,23 @@ mod tests {
         assert_eq!(sentences(&changes), expected);
         let nothing = json!({ "gains": [], "loses": [], "access": { "gains": 0, "loses": 0 } });
         assert_eq!(sentences(&nothing), [""; 0]);
+    }
+
+    #[test]
+    fn a_secure_link_is_not_a_person() {
+        for (people, links, expected) in [
+            (1, 0, "1 person loses"),
+            (1, 1, "visitors of the secure link lose"),
+            (2, 1, "1 person and visitors of the secure link lose"),
+            (4, 2, "2 people and visitors of 2 secure links lose"),
+        ] {
+            assert_eq!(who(people, links, "lose"), expected);
+        }
+        let access = json!({ "gains": 1, "loses": 1, "links_lose": 1 });
+        let expected = [
+            "1 person gains access to the portal",
+            "visitors of the secure link lose access to the portal",
+        ];
+        assert_eq!(sentences(&json!({ "access": access })), expected);
     }
 }

@@ -8,11 +8,11 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::console::{Console, Request, array};
-use super::impact::{number, persons, sentences, verb, warnings};
+use super::console::{Console, Request, array, text};
+use super::impact::{number, sentences, warnings, who};
 use super::terminal::escaped_line;
 
-/// Warnings that are in the response to the change too. Commands print them from there.
+/// Warnings that may be in the response to the change too. Commands print them from there.
 const IN_RESPONSE: [&str; 4] = [
     "invitation-sent-elsewhere",
     "default-group-has-all-permissions",
@@ -55,6 +55,13 @@ impl Impact {
         }
     }
 
+    /// The warnings that the command does not print from the response to the change.
+    fn not_in(&self, response: &Value) -> impl Iterator<Item = [String; 2]> {
+        let printed = array(response, "warnings").iter().map(|warning| text(warning, "name"));
+        let printed: Vec<String> = printed.filter(|name| IN_RESPONSE.contains(&&**name)).collect();
+        self.warnings().filter(move |[name, _]| !printed.contains(name))
+    }
+
     /// The consequences and the warnings, a sentence each.
     fn lines(&self) -> Vec<String> {
         let mut shown = self.0.clone();
@@ -62,10 +69,10 @@ impl Impact {
         for (name, what) in [("gains", "gain"), ("loses", "lose")] {
             let changes = array(&self.0, name);
             if changes.len() > LISTED {
-                let people = changes.iter().map(|change| number(change, "people")).max();
-                let people = people.unwrap_or_default();
-                let (verb, count) = (verb(people, what), changes.len());
-                lines.push(format!("{} {verb} {count} permissions", persons(people)));
+                let of = |change| (number(change, "people"), number(change, "links"));
+                let (people, links) = changes.iter().map(of).max().unwrap_or_default();
+                let count = changes.len();
+                lines.push(format!("{} {count} permissions", who(people, links, what)));
                 remove(&mut shown, name);
             }
         }
@@ -102,16 +109,16 @@ impl Console<'_> {
         Ok(impact)
     }
 
-    /// Prints the warnings of a change that was made, if nothing is asked.
+    /// Prints the warnings of a change that was made, if nothing is asked, except those that the
+    /// command prints from the response.
     ///
     /// # Errors
     /// When standard error cannot be written.
-    pub(super) fn warn(&self, impact: &Impact) -> anyhow::Result<()> {
+    pub(super) fn warn(&self, impact: &Impact, response: &Value) -> anyhow::Result<()> {
         if self.asks() {
             return Ok(());
         }
-        for [name, detail] in impact.warnings().filter(|[name, _]| !IN_RESPONSE.contains(&&**name))
-        {
+        for [name, detail] in impact.not_in(response) {
             let warning = format!("warning: {detail} ({name})");
             writeln!(io::stderr(), "{}", escaped_line(&warning))?;
         }
@@ -130,7 +137,7 @@ impl Console<'_> {
     ) -> anyhow::Result<(Value, Impact)> {
         let impact = self.ask(request, intent, when)?;
         let response = self.write(request)?;
-        self.warn(&impact)?;
+        self.warn(&impact, &response)?;
         Ok((response, impact))
     }
 }
@@ -190,6 +197,16 @@ mod tests {
              opens sessions\nContinue?"
         );
         assert_eq!(question("delete it", &Impact::default()), "Delete it?");
+    }
+
+    #[test]
+    fn a_warning_is_printed_once() {
+        let name = "invitation-sent-elsewhere";
+        let warned = impact(&json!([{ "name": name, "detail": "to the office" }]), 0);
+        let printed = |response: &Value| warned.not_in(response).count();
+        assert_eq!(printed(&json!({ "warnings": [{ "name": name, "detail": "" }] })), 0);
+        // The job of a bulk change has no warnings.
+        assert_eq!(printed(&json!({ "id": "1", "state": "queued" })), 1);
     }
 
     #[test]

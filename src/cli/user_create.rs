@@ -89,7 +89,7 @@ impl Create {
             .post(&["users"], Some(&body))
             .map_err(|error| with_option(error, "login", "--login"))
             .map_err(|error| with_option(error, "send_to", "--send-to"))?;
-        console.warn(&impact)?;
+        console.warn(&impact, &user)?;
         let [login, id, group] = ["login", "id", "group"].map(|field| text(&user, field));
         let group = match console.get(&["groups", &group]) {
             Ok(record) => format!(

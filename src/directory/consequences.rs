@@ -18,6 +18,7 @@
 //! | `standing` | how a person gets in, and with which permissions |
 //! | `people` | whose standing changes |
 //! | `links` | the secure links that close, open or are replaced |
+//! | `invitations` | the invitations that go to another address than the login |
 //! | `mailed_links` | the invitations and reset links that no longer work |
 //! | `credentials` | the sessions of administrators and the tokens of portal users that end |
 //! | `tally` | permissions and routes gained and lost |
@@ -28,6 +29,7 @@ mod changed_users;
 mod comparison;
 mod credentials;
 mod effects;
+mod invitations;
 mod links;
 mod mailed_links;
 mod people;

@@ -84,8 +84,7 @@ impl BulkRequest {
     /// When an organization or the group does not exist, or the store is unavailable.
     pub async fn plan(self, directory: &Directory) -> Result<Plan<Bulk>, DirectoryError> {
         let Self { apply_to, organizations, action, group, require_mfa } = self;
-        let wanted = Wanted { action: Some(action), group, require_mfa };
-        wanted.check(directory).await?;
+        let wanted = Wanted::new(Some(action), group, require_mfa, directory).await?;
         let reader = directory.records().read();
         let mut items = Vec::new();
         for organization in organizations.ids(reader).await? {

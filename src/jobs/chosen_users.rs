@@ -82,8 +82,7 @@ impl UsersRequest {
             let message = "name at least one change: `action`, `group` or `require_mfa`";
             return Err(DirectoryError::invalid("action", message));
         }
-        let wanted = Wanted { action, group, require_mfa };
-        wanted.check(directory).await?;
+        let wanted = Wanted::new(action, group, require_mfa, directory).await?;
         let items = match (users, matching) {
             (Some(users), None) => listed(users, directory).await?,
             (None, Some(matching)) => matching.users(directory).await?,

@@ -27,19 +27,32 @@ pub(super) struct Wanted {
     pub(super) action: Option<Action>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) group: Option<GroupId>,
+    /// The name of the group when the job was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) require_mfa: Option<bool>,
 }
 
 impl Wanted {
-    /// Checks that the group exists.
+    /// What a request wants.
     ///
     /// # Errors
-    /// [`DirectoryError::Invalid`] if not, or when the store is unavailable.
-    pub(super) async fn check(&self, directory: &Directory) -> Result<(), DirectoryError> {
-        let Some(group) = &self.group else { return Ok(()) };
-        let existing = directory.records().read().existing::<Group>(group, None).await;
-        existing.map(drop).map_err(|error| error.in_field("group"))
+    /// [`DirectoryError::Invalid`] if the group does not exist, or when the store is unavailable.
+    pub(super) async fn new(
+        action: Option<Action>,
+        group: Option<GroupId>,
+        require_mfa: Option<bool>,
+        directory: &Directory,
+    ) -> Result<Self, DirectoryError> {
+        let group_name = match &group {
+            Some(group) => {
+                let existing = directory.records().read().existing::<Group>(group, None).await;
+                Some(existing.map_err(|error| error.in_field("group"))?.doc.name)
+            }
+            None => None,
+        };
+        Ok(Self { action, group, group_name, require_mfa })
     }
 
     /// The changes in words, for the summary of a job.
@@ -48,10 +61,11 @@ impl Wanted {
             Action::Enable => "enable".to_owned(),
             Action::Disable => "disable".to_owned(),
         });
-        let group = self.group.as_ref().map(|group| format!("move to the group `{group}`"));
+        let group = self.group.as_ref().map(|id| self.group_name.as_deref().unwrap_or(id.as_str()));
+        let group = group.map(|group| format!("move to the group `{group}`"));
         let mfa = self.require_mfa.map(|require| match require {
-            true => "require a second factor".to_owned(),
-            false => "require no second factor".to_owned(),
+            true => "require two-step sign-in".to_owned(),
+            false => "no longer require two-step sign-in".to_owned(),
         });
         [action, group, mfa].into_iter().flatten().collect()
     }
@@ -71,7 +85,7 @@ impl Wanted {
     }
 
     /// Makes a user as wanted. With `invites`, one who is enabled and has neither a password nor an
-    /// invitation that is still valid is invited.
+    /// invitation that is still valid is invited, at the address that was chosen for the last one.
     pub(super) async fn apply(
         &self,
         id: &UserId,
@@ -95,7 +109,10 @@ impl Wanted {
         if !invites || !is_enabled || user.password.is_some() || is_invited {
             return Ok(line);
         }
-        let addresses = Addresses { sender: context.sender, ..Addresses::default() };
+        // An address that was chosen for the user is the user's, not the organization's.
+        let chosen = user.invitation.as_ref().filter(|link| link.to_chosen);
+        let send_to = chosen.and_then(|link| link.to.as_deref());
+        let addresses = Addresses { send_to, sender: context.sender, ..Addresses::default() };
         match context.directory.invitations().send(id, addresses, context.change).await {
             Ok(_) => Ok(ReportLine { result: Effect::Updated, ..line }),
             Err(error @ DirectoryError::Refused(Refusal::NoAddress { .. })) => {

@@ -12,7 +12,10 @@ use super::work::{Plan, Work, check_scope};
 use crate::directory::accounts::id_in_order;
 use crate::directory::error::{AttemptError, Refusal};
 use crate::directory::records::audit::{Occurrence, Subject};
-use crate::directory::records::{Authority, JobId, Reader, Stored, kind, put, retry};
+use crate::directory::records::{
+    Authority, EndUser, EndUserId, JobId, Organization, OrganizationId, Reader, Stored, kind, put,
+    retry,
+};
 use crate::directory::warning::{Warning, WarningName};
 use crate::directory::{Actor, Change, Directory, DirectoryError, Page, PageRequest};
 use portcullis_store::{Expect, StoreError, Write};
@@ -138,17 +141,8 @@ impl Jobs {
             true => Queuer::of(actor).map(|queuer| queuer.key()),
             false => None,
         };
-        let limit = request.limit();
-        let records =
-            self.reader().list_back(kind::JOB, own.as_ref(), request.after(), limit + 1).await?;
-        let last = records.get(limit.saturating_sub(1)).map(|record| record.id.clone());
-        let has_more = records.len() > limit;
-        let jobs = records.into_iter().take(limit).filter_map(Stored::<Job>::decode_intact);
-        let items = jobs.map(JobView::from).collect();
-        Ok(match last.filter(|_| has_more) {
-            Some(last) => Page::until(items, &last),
-            None => Page::last(items),
-        })
+        let page = self.reader().page_back::<Job>(own.as_ref(), request).await?;
+        Ok(page.map(JobView::from))
     }
 
     /// How many jobs an actor with a limited scope does not see; `None` without a limit.
@@ -234,16 +228,31 @@ impl Jobs {
             rows.push(Warning { count: Some(number), ..sum });
             return Ok(rows);
         }
-        let named: Vec<String> = skipped
-            .into_iter()
-            .take(NAMED)
-            .map(|line| {
-                let (id, reason) = (line.id.unwrap_or_default(), line.reason.unwrap_or_default());
-                format!("{} `{id}`: {reason}", line.kind)
-            })
-            .collect();
+        let mut named = Vec::new();
+        for line in skipped.iter().take(NAMED) {
+            let (name, reason) = (self.name_of(line).await?, line.reason.as_deref());
+            named.push(format!("{} `{name}`: {}", line.kind, reason.unwrap_or_default()));
+        }
         let detail = format!("{number} of {total} would be skipped ({})", named.join("; "));
         Ok(vec![Warning { count: Some(number), ..warning(detail) }])
+    }
+
+    /// The login or the name of an item; its id if it has none.
+    async fn name_of(&self, line: &ReportLine) -> Result<String, StoreError> {
+        let id = line.id.clone().unwrap_or_default();
+        let name = match &*line.kind {
+            _ if line.login.is_some() => line.login.clone(),
+            "organization" => {
+                let id = OrganizationId::from(id.clone());
+                self.reader().get::<Organization>(&id).await?.map(|found| found.doc.name)
+            }
+            "end-user" => {
+                let id = EndUserId::from(id.clone());
+                self.reader().get::<EndUser>(&id).await?.map(|found| found.doc.name)
+            }
+            _ => None,
+        };
+        Ok(name.unwrap_or(id))
     }
 
     /// A job that the actor sees, at the expected version.

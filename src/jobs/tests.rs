@@ -207,21 +207,25 @@ async fn r43_an_expired_invitation_is_sent_again() {
         json!({ "apply_to": "organizations", "organizations": ["acme"], "action": "enable" });
     run(&fixture, body.clone()).await;
     let login = "office@acme.example";
-    let stored: Stored<User> = fixture
-        .directory
-        .records()
-        .read()
-        .get(&user(&fixture, login).await.id)
-        .await
-        .unwrap()
-        .unwrap();
-    let mut doc = stored.doc.clone();
-    doc.invitation.as_mut().unwrap().expires = clock::now();
-    let records = fixture.directory.records();
-    records.commit(&by_operator(), vec![stored.replace(doc).0]).await.unwrap();
-    let (job, _) = run(&fixture, body).await;
-    assert_eq!(job.counts, counts(0, 1, 0, 0));
-    assert_eq!(fixture.waiting_mails().await.len(), 2);
+    for (sent, (chosen, goes_to)) in
+        [(None, login), (Some("ivy@other.example"), "ivy@other.example")].into_iter().enumerate()
+    {
+        let id = user(&fixture, login).await.id;
+        let records = fixture.directory.records();
+        let stored: Stored<User> = records.read().get(&id).await.unwrap().unwrap();
+        let mut doc = stored.doc.clone();
+        let link = doc.invitation.as_mut().unwrap();
+        link.expires = clock::now();
+        if let Some(chosen) = chosen {
+            link.to = Some(chosen.to_owned());
+            link.to_chosen = true;
+        }
+        records.commit(&by_operator(), vec![stored.replace(doc).0]).await.unwrap();
+        let (job, _) = run(&fixture, body.clone()).await;
+        assert_eq!(job.counts, counts(0, 1, 0, 0));
+        assert_eq!(fixture.waiting_mails().await.len(), sent + 2);
+        assert_eq!(user(&fixture, login).await.invitation.unwrap().sent_to, goes_to);
+    }
 }
 
 #[tokio::test]

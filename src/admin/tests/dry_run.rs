@@ -464,7 +464,7 @@ async fn r3_members_of_the_non_portal_group_count_too() {
     let body = Some(json!({ "permissions": ["invoices.view"] }));
     let changes = changes(&bench, Method::PATCH, "/api/v1/groups/non-portal", body).await;
     let lost = &changes["loses"].as_array().unwrap()[0];
-    assert_eq!(lost["people"], 2, "{changes}");
+    assert_eq!((&lost["people"], &lost["links"]), (&json!(2), &json!(1)), "{changes}");
 }
 
 #[tokio::test]
@@ -495,7 +495,8 @@ async fn r10_rotation_ends_the_sessions_of_the_link() {
     let off = Some(json!({ "enabled": false }));
     let off = changes(&bench, Method::PATCH, "/api/v1/organizations/acme/link", off).await;
     assert_eq!((&off["links_closed"], &off["sessions_ended"]), (&json!(["acme"]), &json!(1)));
-    assert_eq!(off["access"]["loses"], 1, "{off}");
+    assert_eq!(off["access"], json!({ "gains": 0, "loses": 1, "links_lose": 1 }), "{off}");
+    assert!(off["loses"].as_array().unwrap().iter().all(|lost| lost["links"] == 1), "{off}");
 }
 
 #[tokio::test]

@@ -114,6 +114,29 @@ async fn files_of_all_spreadsheets_create_the_same_people() {
 }
 
 #[tokio::test]
+async fn r41_a_dry_run_of_a_file_says_where_invitations_go() {
+    let bench = Bench::with_acme().await;
+    let elsewhere = async |file: &str| -> Vec<Value> {
+        let path = "/api/v1/import/users?organization=acme&dry_run=true";
+        let answer = bench.post_csv(path, file).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let warnings = answer.body["changes"]["warnings"].as_array().unwrap().iter();
+        warnings.filter(|it| it["name"] == "invitation-sent-elsewhere").cloned().collect()
+    };
+    let people = "login,invite\nann@acme.example,yes\nbob@acme.example,yes\n";
+    let warnings = elsewhere(people).await;
+    assert_eq!((warnings.len(), &warnings[0]["count"]), (1, &json!(2)), "{warnings:?}");
+    let detail = warnings[0]["detail"].as_str().unwrap();
+    assert!(detail.contains("`office@acme.example`"), "{detail}");
+    for file in [
+        "login,invite\nann@acme.example,no\nbob@acme.example,no\n",
+        "login,invite,send_to\nann@acme.example,yes,ann@acme.example\n",
+    ] {
+        assert!(elsewhere(file).await.is_empty(), "{file}");
+    }
+}
+
+#[tokio::test]
 async fn each_row_is_done_or_skipped_with_its_line() {
     let bench = Bench::with_acme().await;
     bench.person("globex", "taken", "limited").await;

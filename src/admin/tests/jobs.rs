@@ -50,6 +50,8 @@ async fn r43_a_bulk_change_is_a_job_with_a_report() {
     assert_eq!(job.body["counts"], counts, "{job:?}");
     assert_eq!((&job.body["state"], &job.body["kind"]), (&json!("done"), &json!("bulk")));
     assert_eq!((&job.body["done"], &job.body["total"]), (&json!(4), &json!(4)));
+    let summary = job.body["summary"].as_str().unwrap();
+    assert!(summary.ends_with("enable, move to the group `Admin Portal Group`"), "{summary}");
     let report = format!("/api/v1/jobs/{}/report", job.id());
     for (query, media_type) in
         [("", "application/jsonl"), ("?format=csv", "text/csv; charset=utf-8")]
@@ -128,6 +130,40 @@ async fn r43_a_dry_run_has_the_effect_of_the_job() {
     let nothing = [&changes["gains"], &changes["loses"], &changes["links_closed"]];
     assert!(nothing.iter().all(|list| list.as_array().unwrap().is_empty()), "{changes}");
     assert_eq!((&changes["mails"], &changes["sessions_ended"]), (&json!(0), &json!(0)));
+}
+
+#[tokio::test]
+async fn r41_a_dry_run_of_a_job_says_where_invitations_go() {
+    let bench = Bench::start().await;
+    let acme = json!({ "id": "acme", "name": "Acme", "email": "office@acme.example" });
+    bench.post("/api/v1/organizations", acme).await;
+    let ann = json!({ "name": "Ann", "email": "ann@acme.example" });
+    let ann = bench.post("/api/v1/organizations/acme/end-users", ann).await.id();
+    for (login, end_user) in
+        [("ann@acme.example", json!(ann)), ("bob@acme.example", Value::Null), ("carl", Value::Null)]
+    {
+        let user = json!({ "organization": "acme", "login": login, "end_user": end_user });
+        assert_eq!(bench.post("/api/v1/users", user).await.status, 201);
+    }
+    let elsewhere = async || -> Vec<Value> {
+        let request = Some(everyone("enable"));
+        let answer = tried(&bench, Method::POST, "/api/v1/bulk", request).await;
+        let warnings = answer.body["changes"]["warnings"].as_array().unwrap().iter();
+        warnings.filter(|it| it["name"] == "invitation-sent-elsewhere").cloned().collect()
+    };
+    // Ann's goes to her own address, and the login of Carl is no address.
+    let one = elsewhere().await;
+    assert_eq!(one.len(), 1, "{one:?}");
+    let names = json!([{ "name": "bob@acme.example" }, { "name": "office@acme.example" }]);
+    assert_eq!((&one[0]["about"], &one[0]["count"]), (&names, &Value::Null));
+    let dora = json!({ "organization": "acme", "login": "dora@acme.example" });
+    assert_eq!(bench.post("/api/v1/users", dora).await.status, 201);
+    let both = elsewhere().await;
+    assert_eq!(both.len(), 1, "one warning, however many invitations: {both:?}");
+    assert_eq!(both[0]["about"], json!([{ "name": "office@acme.example" }]), "{both:?}");
+    assert_eq!(both[0]["count"], 2);
+    done(&bench, "/api/v1/bulk", everyone("enable")).await;
+    assert!(elsewhere().await.is_empty(), "they are invited now");
 }
 
 #[tokio::test]

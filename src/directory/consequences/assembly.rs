@@ -8,6 +8,7 @@ use portcullis_store::overlay::Difference;
 
 use super::comparison::Comparison;
 use super::effects::Consequences;
+use super::invitations::sent_elsewhere;
 use super::tally::Tally;
 use crate::directory::Directory;
 use crate::directory::access::administrators::AdminRules;
@@ -53,6 +54,7 @@ impl DryRun {
                 .collect(),
             admin_sessions: comparison.ended_admin_sessions(rules, now).await?,
             ended_links: comparison.ended_links(&users, now).await?,
+            sent_elsewhere: sent_elsewhere(&users),
             revoked_tokens: comparison.revoked_tokens(&users, now).await?,
             parked: after
                 .all_parked()

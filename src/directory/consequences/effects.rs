@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::invitations::SentElsewhere;
 use super::links::LinkChange;
 use super::mailed_links::EndedLink;
 use super::tally::{AccessChange, PermissionChange, RouteChanges};
@@ -33,6 +34,7 @@ pub struct Consequences {
     pub(super) routes: RouteChanges,
     pub(super) without_access: Vec<Stranded>,
     pub(super) ended_links: Vec<EndedLink>,
+    pub(super) sent_elsewhere: Vec<SentElsewhere>,
     /// How many tokens of portal users would be refused.
     pub(super) revoked_tokens: usize,
 }

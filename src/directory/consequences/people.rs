@@ -21,6 +21,14 @@ pub(super) struct Shift {
     pub(super) people: u64,
 }
 
+impl Shift {
+    /// How many of the people are secure links, each of which counts as one.
+    pub(super) fn links(&self) -> u64 {
+        let is_link = [&self.before, &self.after].contains(&&Standing::Link);
+        if is_link { self.people } else { 0 }
+    }
+}
+
 impl Comparison<'_> {
     /// Everybody whose decisions may change, those in the same situation together.
     pub(super) async fn shifts(

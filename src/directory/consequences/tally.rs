@@ -18,6 +18,9 @@ pub struct PermissionChange {
     pub permission: String,
     /// By how many people. An organization's secure link counts as one.
     pub people: u64,
+    /// How many of these are secure links.
+    #[serde(skip_serializing_if = "is_default")]
+    pub links: u64,
     /// The names of the routes that require it.
     pub routes: Vec<String>,
 }
@@ -29,6 +32,16 @@ pub struct AccessChange {
     pub gains: u64,
     /// How many people lose it.
     pub loses: u64,
+    /// How many of those who get access are secure links.
+    #[serde(skip_serializing_if = "is_default")]
+    pub links_gain: u64,
+    /// How many of those who lose it are secure links.
+    #[serde(skip_serializing_if = "is_default")]
+    pub links_lose: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The routes that a policy opens or closes, by their names, which are those of either policy.
@@ -51,8 +64,17 @@ pub(super) struct Tally {
     pub(super) routes: RouteChanges,
 }
 
-/// By permission: how many people, and which routes besides those that require it.
-type Counts<'a> = BTreeMap<&'a str, (u64, BTreeSet<&'a str>)>;
+/// By permission.
+type Counts<'a> = BTreeMap<&'a str, Count<'a>>;
+
+/// Who gains or loses a permission.
+#[derive(Debug, Default)]
+struct Count<'a> {
+    people: u64,
+    links: u64,
+    /// The routes besides those that require it.
+    routes: BTreeSet<&'a str>,
+}
 
 impl Tally {
     pub(super) fn of(before: &Snapshot, after: &Snapshot, shifts: &[Shift]) -> Self {
@@ -64,12 +86,14 @@ impl Tally {
             let enters = |a: &Rights<'_>, b: &Rights<'_>| b.enters && !a.enters;
             if enters(&now.0, &now.1) || enters(&later.0, &later.1) {
                 access.gains += shift.people;
+                access.links_gain += shift.links();
             }
             if enters(&now.1, &now.0) || enters(&later.1, &later.0) {
                 access.loses += shift.people;
+                access.links_lose += shift.links();
             }
-            add(&mut gains, [(&now.1, &now.0), (&later.1, &later.0)], shift.people);
-            add(&mut loses, [(&now.0, &now.1), (&later.0, &later.1)], shift.people);
+            add(&mut gains, [(&now.1, &now.0), (&later.1, &later.0)], shift);
+            add(&mut loses, [(&now.0, &now.1), (&later.0, &later.1)], shift);
         }
         let mut routes = RouteChanges::default();
         if !Arc::ptr_eq(before.policy(), after.policy()) {
@@ -85,13 +109,15 @@ impl Tally {
 }
 
 /// Counts what the first rights of a pair have and the second do not.
-fn add<'a>(counts: &mut Counts<'a>, pairs: [(&Rights<'a>, &Rights<'a>); 2], people: u64) {
+fn add<'a>(counts: &mut Counts<'a>, pairs: [(&Rights<'a>, &Rights<'a>); 2], shift: &Shift) {
     let mut ids = BTreeSet::new();
     for (more, less) in pairs {
         ids.extend(more.permissions.difference(&less.permissions).copied());
     }
     for id in ids {
-        counts.entry(id).or_default().0 += people;
+        let count = counts.entry(id).or_default();
+        count.people += shift.people;
+        count.links += shift.links();
     }
 }
 
@@ -109,24 +135,25 @@ fn attribute<'a>(
         });
         let Some((name, ids)) = required else { continue };
         for id in ids {
-            let (counted, routes) = counts.entry(id).or_default();
-            *counted = (*counted).max(*people);
-            routes.insert(name);
+            let count = counts.entry(id).or_default();
+            count.people = count.people.max(*people);
+            count.routes.insert(name);
         }
     }
 }
 
 fn listed(counts: &Counts<'_>, policy: &Policy) -> Vec<PermissionChange> {
     let catalogue = policy.catalogue();
-    let list = counts.iter().map(|(id, (people, further))| {
+    let list = counts.iter().map(|(id, count)| {
         let index = catalogue.index(id);
         let requires =
             |route: &&Arc<Route>| index.is_some_and(|index| route.permissions().contains(index));
         let requiring = policy.routes().iter().filter(requires).map(|route| route.name());
-        let routes: BTreeSet<&str> = requiring.chain(further.iter().copied()).collect();
+        let routes: BTreeSet<&str> = requiring.chain(count.routes.iter().copied()).collect();
         PermissionChange {
             permission: (*id).to_owned(),
-            people: *people,
+            people: count.people,
+            links: count.links,
             routes: routes.into_iter().map(str::to_owned).collect(),
         }
     });

@@ -8,6 +8,7 @@ use portcullis_store::{Key, StoreError};
 use super::changed_users::ChangedUser;
 use super::comparison::Comparison;
 use super::effects::{Consequences, EndedSessions, Stranded};
+use super::invitations::SentElsewhere;
 use super::links::{LinkCause, LinkChange};
 use crate::directory::records::{GroupId, Occasion, OrganizationId, User, UserStatus};
 use crate::directory::state::Snapshot;
@@ -52,6 +53,7 @@ impl Consequences {
         warnings.extend(self.about_replaced_links(ended));
         warnings.extend(self.about_mailed_links(Occasion::Invitation));
         warnings.extend(self.about_mailed_links(Occasion::Reset));
+        warnings.extend(self.about_invitations());
         warnings.extend(self.about_tokens());
         warnings.extend(self.about_stranded_users());
         warnings.extend(self.about_default_group());
@@ -158,6 +160,34 @@ impl Consequences {
         Some(Warning::new(name, detail).about(named).and_more(further))
     }
 
+    /// Invitations to the address of an organization or end user, although the login is another one
+    /// (R41). One warning, however many there are.
+    fn about_invitations(&self) -> Option<Warning> {
+        let warning = |detail| Warning::new(Name::InvitationSentElsewhere, detail);
+        if let [SentElsewhere { login, to }] = &*self.sent_elsewhere {
+            let detail = format!(
+                "the invitation goes to `{to}`, not to `{login}`; to send it elsewhere, invite the \
+                 user with an address (`send_to`), or assign the user to an end user (`end_user`)"
+            );
+            return Some(warning(detail).about([login.as_str(), to.as_str()]));
+        }
+        let count = self.sent_elsewhere.len();
+        let addresses: BTreeSet<_> = self.sent_elsewhere.iter().map(|it| it.to.as_str()).collect();
+        let further = addresses.len().saturating_sub(NAMED);
+        let more = if further > 0 { format!(" and {further} more") } else { String::new() };
+        let named: Vec<_> = addresses.into_iter().take(NAMED).collect();
+        if named.is_empty() {
+            return None;
+        }
+        let to = quoted(named.iter().copied());
+        let detail = format!(
+            "{count} invitations go to {to}{more}, not to the logins, which are email addresses; to \
+             send them there, invite these users with an address (`send_to`), or assign them to end \
+             users (`end_user`)"
+        );
+        Some(warning(detail).about(named).and_more(further).count(count))
+    }
+
     /// A new password ends the tokens of its user (R34).
     fn about_tokens(&self) -> Option<Warning> {
         let tokens = match self.revoked_tokens {
@@ -215,17 +245,22 @@ impl Consequences {
         };
         let warning = match &self.after.preferences().disabled_redirect_url {
             Some(url) => {
-                let detail = format!(
-                    "every request to the portal is redirected to {url}; {sessions} {stay} valid, so \
-                     people are still signed in when the portal is enabled again. To sign them \
-                     out, end all sessions as well"
-                );
+                let kept = match ended.kept {
+                    0 => String::new(),
+                    _ => format!(
+                        "; {sessions} {stay} valid, so people are still signed in when the portal is \
+                         enabled again. To sign them out, end all sessions as well"
+                    ),
+                };
+                let detail = format!("every request to the portal is redirected to {url}{kept}");
                 Warning::new(Name::PortalDisabled, detail).about([url.as_str()])
             }
             None => {
-                let detail = format!(
-                    "the portal is open again, and {sessions} {go_on} without a new sign-in"
-                );
+                let kept = match ended.kept {
+                    0 => String::new(),
+                    _ => format!(", and {sessions} {go_on} without a new sign-in"),
+                };
+                let detail = format!("the portal is open again{kept}");
                 Warning::new(Name::PortalEnabled, detail)
             }
         };
