@@ -137,9 +137,9 @@ pub(super) fn mail(console: &Console<'_>, given: &str) -> anyhow::Result<Value> 
         return Ok(mail);
     }
     let mails = console.list(&["mail"], &[])?;
-    // Their ids sort by time.
+    // The newest comes first.
     let of_user = |mail: &&Value| is_named(mail, "login", given);
-    if let Some(mail) = array(&mails, "items").iter().rfind(of_user) {
+    if let Some(mail) = array(&mails, "items").iter().find(of_user) {
         return Ok(mail.clone());
     }
     match with_prefix(&mails, given, MAIL_ID)? {

@@ -180,6 +180,18 @@ impl Reader {
         Ok(Page { items: items.into_iter().filter_map(Stored::decode_intact).collect(), next })
     }
 
+    /// The same from the last document back.
+    pub(crate) async fn page_back<T: Document>(
+        &self,
+        key: Option<&Key>,
+        request: &PageRequest,
+    ) -> Result<Page<Stored<T>>, StoreError> {
+        let limit = request.limit();
+        let records = self.list_back(T::KIND, key, request.after(), limit + 1).await?;
+        let Page { items, next } = Page::cut(records, limit, |record| &record.id);
+        Ok(Page { items: items.into_iter().filter_map(Stored::decode_intact).collect(), next })
+    }
+
     /// Up to `limit` records that a search finds.
     pub(crate) async fn search<T: Document>(
         &self,

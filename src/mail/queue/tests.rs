@@ -238,7 +238,16 @@ async fn mails_are_listed_by_state_and_without_tokens() {
     bench.write("two", Occasion::Invitation).await;
     queue.sent(&"two".into(), now()).await.unwrap();
     let listed = async |state| queue.list(state, &PageRequest::default()).await;
-    assert_eq!(listed(None).await.unwrap().items.len(), 2);
+    let all = listed(None).await.unwrap().items;
+    let ids: Vec<_> = all.iter().map(|mail| mail.id.as_str()).collect();
+    assert_eq!(ids, ["two", "one"], "the newest first");
+    let first = PageRequest::parse(None, Some(1)).unwrap();
+    let page = queue.list(None, &first).await.unwrap();
+    assert_eq!(page.items[0].id, "two");
+    let cursor = page.next.unwrap().to_string();
+    let second = PageRequest::parse(Some(&cursor), Some(1)).unwrap();
+    let page = queue.list(None, &second).await.unwrap();
+    assert_eq!((page.items[0].id.as_str(), page.next), ("one", None));
     let waiting = listed(Some("waiting")).await.unwrap().items;
     assert_eq!(waiting.len(), 1);
     let shown = serde_json::to_string(&waiting).unwrap();

@@ -74,17 +74,17 @@ impl From<Stored<Mail>> for MailView {
 }
 
 impl MailQueue {
-    /// The mails for a portal user.
+    /// The mails for a portal user, the newest first.
     ///
     /// # Errors
     /// When the store is unavailable.
     pub async fn of_user(&self, user: &UserId) -> Result<Vec<MailView>, DirectoryError> {
         let key = Mail::of_user(user);
         let mails = self.directory.records().read().all_intact::<Mail>(Some(&key)).await?;
-        Ok(mails.into_iter().map(MailView::from).collect())
+        Ok(mails.into_iter().rev().map(MailView::from).collect())
     }
 
-    /// A page of the mails, of those in the state of this name if one is given.
+    /// A page of the mails, the newest first, of those in the state of this name if one is given.
     ///
     /// # Errors
     /// When there is no such state, or the store is unavailable.
@@ -98,7 +98,7 @@ impl MailQueue {
             return Err(DirectoryError::invalid("state", format!("must be one of {known}")));
         }
         let key = state.map(|state| Key::new("state", state));
-        let page = self.directory.records().read().page::<Mail>(key.as_ref(), request).await?;
+        let page = self.directory.records().read().page_back::<Mail>(key.as_ref(), request).await?;
         Ok(page.map(MailView::from))
     }
 
