@@ -174,7 +174,7 @@ pub(super) async fn set_up_at_sign_in(
             );
         }
         AdminSetUp::Wrong(proposed) => {
-            unauthorized("wrong-credentials", "the code is wrong").with_set_up(Box::new(proposed))
+            unauthorized("wrong-credentials", "the code is wrong").with_set_up(proposed)
         }
         AdminSetUp::Invalid => {
             let detail = "this set-up has expired or was used; sign in again";

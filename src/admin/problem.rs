@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::parts::Parts;
 use crate::directory::DirectoryError;
-use crate::directory::access::administrators::ProposedFactor;
+use crate::directory::access::administrators::{PendingCode, ProposedFactor};
 use crate::directory::files::{FileProblem, FileProblems, Place};
 use crate::telemetry::events::Cause;
 use crate::web::problem::ProblemDocument;
@@ -35,8 +35,8 @@ pub(super) struct Problem {
     /// The record that is no longer at the expected version. Boxed, so that results stay small.
     stale: Option<Box<Stale>>,
     store_failed: bool,
-    /// A second factor to set up. Boxed, so that results stay small.
-    set_up: Option<Box<ProposedFactor>>,
+    /// What a sign-in whose password was right goes on with. Boxed, so that results stay small.
+    next_step: Option<Box<NextStep>>,
     /// The parts of a gateway that is not ready. Boxed, so that results stay small.
     parts: Option<Box<Parts>>,
 }
@@ -57,6 +57,9 @@ pub(super) struct Extension<'a> {
     /// A secret to set up a second factor with, if sign-in requires one and the account has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     set_up: Option<&'a ProposedFactor>,
+    /// To be sent with the code, in place of login and password, within five minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<&'a str>,
     /// The state of each part, if the gateway is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<&'a Parts>,
@@ -78,6 +81,15 @@ enum Item {
         column: Option<usize>,
         message: String,
     },
+}
+
+/// What a sign-in whose password was right goes on with.
+#[derive(Debug, Clone)]
+enum NextStep {
+    /// The second factor that it requires and the account does not have.
+    SetUp(ProposedFactor),
+    /// The code.
+    Code(PendingCode),
 }
 
 /// A record that is no longer at the version that a write expects.
@@ -130,7 +142,7 @@ impl Problem {
             errors: Vec::new(),
             stale: None,
             store_failed: false,
-            set_up: None,
+            next_step: None,
             parts: None,
         }
     }
@@ -142,9 +154,13 @@ impl Problem {
     /// The body of the response.
     pub(super) fn document(&self) -> ProblemDocument<'_, Extension<'_>> {
         let current = self.stale.as_ref().map_or(&Value::Null, |stale| &stale.current);
-        let set_up = self.set_up.as_deref();
+        let (set_up, pending) = match self.next_step.as_deref() {
+            Some(NextStep::SetUp(proposed)) => (Some(proposed), None),
+            Some(NextStep::Code(pending)) => (None, Some(pending.expose().as_str())),
+            None => (None, None),
+        };
         let (role, errors, parts) = (self.role, &*self.errors, self.parts.as_deref());
-        let extension = Extension { role, errors, current, set_up, parts };
+        let extension = Extension { role, errors, current, set_up, pending, parts };
         ProblemDocument::new(self.status, &self.name, title(self.status), &self.detail, extension)
     }
 
@@ -159,8 +175,13 @@ impl Problem {
     }
 
     /// Adds a second factor to set up.
-    pub(super) fn with_set_up(self, proposed: Box<ProposedFactor>) -> Self {
-        Self { set_up: Some(proposed), ..self }
+    pub(super) fn with_set_up(self, proposed: ProposedFactor) -> Self {
+        Self { next_step: Some(Box::new(NextStep::SetUp(proposed))), ..self }
+    }
+
+    /// Adds the sign-in that needs a code.
+    pub(super) fn with_pending(self, pending: PendingCode) -> Self {
+        Self { next_step: Some(Box::new(NextStep::Code(pending))), ..self }
     }
 
     /// Adds the state of each part of the gateway.
@@ -238,7 +259,8 @@ impl From<DirectoryError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "could not serve an admin request");
-        let detail = "the store is unavailable; try again";
+        let detail = "the store is unavailable; try again, and if that does not help, read the \
+                      gateway's log";
         Self {
             store_failed: true,
             ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", detail)

@@ -37,7 +37,7 @@ problem_types! {
             "Create another with `portcullis token create NAME`.";
         "session-ended": "The session has ended.", "Sign in again.";
         "code-required": "The password is right, and the account has a second factor.",
-            "Send a `code` too.";
+            "Send a `code` too; at a sign-in, also alone, with `pending`, by `POST session/code`.";
         "wrong-credentials": "The login, the password or the code is wrong.",
             "Try again; after some failures, sign-in is locked for a while.";
         "second-factor-missing":

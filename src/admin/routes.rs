@@ -243,6 +243,9 @@ pub(super) fn table() -> Table {
             op("session.show", "Get who is calling"))
         .route(Read, Shared, DELETE, "/api/v1/session", session::end,
             op("session.end", "Sign out").refuses(&["not-found"]))
+        .route(Public, Shared, POST, "/api/v1/session/code", session::enter_code,
+            op("session.enter_code", "Enter the code of a sign-in whose password was right")
+                .refuses(&["wrong-credentials", "session-ended", "locked-out", "busy", "cross-site"]))
         .route(Public, Shared, POST, "/api/v1/session/set-up", own_account::set_up_at_sign_in,
             op("session.set_up", "Set up the second factor that a sign-in requires, and sign in")
                 .refuses(&["wrong-credentials", "session-ended", "locked-out", "cross-site"]))

@@ -14,7 +14,7 @@ use super::state::AdminState;
 use crate::clock;
 use crate::credential::secret::Secret;
 use crate::directory::access::administrators::{
-    AdminSignIn, AdminSignInRequest, AdministratorView,
+    AdminCode, AdminSignIn, AdminSignInRequest, AdministratorView,
 };
 use crate::directory::records::Rights;
 use crate::web::peer::Peer;
@@ -27,6 +27,17 @@ pub(super) struct Credentials {
     password: Secret<String>,
     #[serde(default)]
     code: Option<String>,
+}
+
+/// The code of a sign-in whose password was right.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "SignInCode")]
+pub(super) struct Code {
+    /// The `pending` of the error `code-required`.
+    pending: Secret<String>,
+    /// A code of the authenticator app, or a recovery code.
+    code: String,
 }
 
 /// Who is signed in.
@@ -59,21 +70,45 @@ pub(super) async fn start(
         AdminSignIn::Accepted { token, administrator } => {
             return opened(&administrator, admin.site.set_cookie(Some(&token)));
         }
-        AdminSignIn::CodeRequired => code_required(),
+        AdminSignIn::CodeRequired(pending) => code_required().with_pending(pending),
         AdminSignIn::NoSecondFactor(proposed) => unauthorized(
             "second-factor-missing",
             "this account has no second factor, and `admin.require_mfa` requires one; set it up with \
              `POST session/set-up`, or have an owner issue one with `portcullis admin reset-mfa`",
         )
-        .with_set_up(proposed),
+        .with_set_up(*proposed),
         AdminSignIn::Wrong => {
             unauthorized("wrong-credentials", "the login, the password or the code is wrong")
         }
         AdminSignIn::LockedOut { until } => locked_out(until, clock::now()),
-        AdminSignIn::Busy => {
-            let detail = "too many passwords are being checked; try again";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+        AdminSignIn::Busy => busy("too many passwords are being checked; try again"),
+    })
+}
+
+/// The second step of a sign-in. What the right password got takes the place of the password.
+pub(super) async fn enter_code(
+    Unauthenticated(admin): Unauthenticated,
+    headers: HeaderMap,
+    Extension(peer): Extension<Peer>,
+    Body(Code { pending, code }): Body<Code>,
+) -> ApiResult<Opened<AdministratorView>> {
+    admin.site.refuse_other_sites(&headers)?;
+    admin.site.check_host(&headers)?;
+    let (administrators, now) = (admin.directory.administrators(), clock::now());
+    let entered = (pending.expose().as_str(), code.as_str());
+    Err(match administrators.enter_code(entered, peer.address(), now).await? {
+        AdminCode::Accepted { token, administrator } => {
+            return opened(&*administrator, admin.site.set_cookie(Some(&token)));
         }
+        AdminCode::Wrong => {
+            unauthorized("wrong-credentials", "the code is wrong or was used before")
+        }
+        AdminCode::Ended => unauthorized(
+            "session-ended",
+            "this sign-in has expired or was completed; sign in again",
+        ),
+        AdminCode::LockedOut { until } => locked_out(until, now),
+        AdminCode::Busy => busy("the account was changed at the same time; try again"),
     })
 }
 
@@ -98,6 +133,10 @@ pub(super) async fn end(
         Some(line) => response.with_header(header::SET_COOKIE, line),
         None => response,
     })
+}
+
+fn busy(detail: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
 }
 
 pub(super) fn code_required() -> Problem {

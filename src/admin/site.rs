@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use super::problem::Problem;
 use crate::config::{Admin, PublicUrl};
 use crate::credential::token::{PlainToken, TokenHash};
+use crate::directory::access::administrators::PENDING_CODE_LIFETIME;
 use crate::web::cookie;
 use crate::web::fetch_metadata::{SEC_FETCH_SITE, only};
 use portcullis_policy::Host;
@@ -18,6 +19,9 @@ use portcullis_policy::Host;
 /// The name of the cookie; with https, browsers take the prefixed one only from this host.
 const COOKIE: &str = "portcullis-admin";
 const COOKIE_HTTPS: &str = "__Host-portcullis-admin";
+/// The cookie of a sign-in of the admin UI whose password was right and that needs a code.
+const PENDING: &str = "portcullis-admin-pending";
+const PENDING_HTTPS: &str = "__Host-portcullis-admin-pending";
 
 /// Where browsers reach the admin listener.
 #[derive(Debug)]
@@ -48,6 +52,23 @@ impl Site {
         if https { COOKIE_HTTPS } else { COOKIE }
     }
 
+    const fn pending_name(https: bool) -> &'static str {
+        if https { PENDING_HTTPS } else { PENDING }
+    }
+
+    /// The address by which browsers reach the host that a request was sent to, for requests of
+    /// programs: `scheme://host[:port]`.
+    pub(super) fn address(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.public_url {
+            return url.as_str().to_owned();
+        }
+        let host = only(headers, &header::HOST).ok().flatten();
+        let host = host
+            .filter(|host| self.serves(host))
+            .map_or_else(|| self.listen.to_string(), str::to_owned);
+        format!("{}://{host}", if self.tls { "https" } else { "http" })
+    }
+
     /// The hash of the session token in the only cookie of its name.
     pub(super) fn session_token(&self, headers: &HeaderMap) -> Option<TokenHash> {
         cookie::token_hash(headers, Self::cookie_name(self.is_https()))
@@ -60,9 +81,20 @@ impl Site {
             Some(token) => (token.expose(), ""),
             None => ("", "; Max-Age=0"),
         };
-        let (name, secure) = (Self::cookie_name(https), if https { "; Secure" } else { "" });
-        let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{age}");
-        HeaderValue::from_str(&line).ok()
+        line(Self::cookie_name(https), value, age, https)
+    }
+
+    /// The sealed text in the only cookie of a sign-in that needs a code.
+    pub(super) fn pending_code<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        cookie::value(headers, Self::pending_name(self.is_https()))
+    }
+
+    /// The `Set-Cookie` line of a sign-in that needs a code; of none, to remove the cookie.
+    pub(super) fn set_pending_code(&self, pending: Option<&str>) -> Option<HeaderValue> {
+        let https = self.is_https();
+        let seconds = if pending.is_some() { PENDING_CODE_LIFETIME.as_secs() } else { 0 };
+        let age = format!("; Max-Age={seconds}");
+        line(Self::pending_name(https), pending.unwrap_or_default(), &age, https)
     }
 
     /// Refuses what a browser marks as a request of another site's page. Clients other than browsers
@@ -155,6 +187,13 @@ impl Site {
         name == "localhost"
             || address.is_some_and(|address| address.is_loopback() || address == self.listen.ip())
     }
+}
+
+/// A `Set-Cookie` line.
+fn line(name: &str, value: &str, age: &str, https: bool) -> Option<HeaderValue> {
+    let secure = if https { "; Secure" } else { "" };
+    let line = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{age}");
+    HeaderValue::from_str(&line).ok()
 }
 
 fn cross_site(detail: &str) -> Problem {

@@ -337,6 +337,19 @@ impl Attempt {
         }
     }
 
+    /// Whether failures have locked the account since this time, so that what was begun then is over.
+    #[must_use]
+    pub fn was_locked_since(&self, then: Timestamp) -> bool {
+        let tables = self.lockout.lock();
+        let was_locked = self.keys.iter().filter(|key| key.is_of_login()).any(|key| {
+            tables.of(key).get(key).is_some_and(|series| {
+                series.failures() >= key.limits().budget && series.last() >= then
+            })
+        });
+        drop(tables);
+        was_locked
+    }
+
     /// The whole sign-in succeeded, second factor included: the account's failures are cleared.
     pub fn succeeded(mut self) {
         let mut tables = self.lockout.lock();

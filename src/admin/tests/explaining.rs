@@ -196,6 +196,11 @@ async fn explain_r10_r12_gives_the_state_of_a_link() {
         sentence.starts_with("Acme has portal users, so its secure link leads to"),
         "{sentence}"
     );
+    let parked = json!({ "parked": { "reason": "moving" } });
+    bench.patch("/api/v1/organizations/acme", parked).await;
+    let (found, sentence) = state(&json!("acme")).await;
+    assert_eq!(found, "parked", "portal users do not open the sign-in page of a closed portal");
+    assert!(sentence.starts_with("The portal is closed for Acme, so its secure"), "{sentence}");
     let bad = json!({ "link": "https://portal.example/.portcullis/link/x", "method": "GET", "target": "/" });
     assert_eq!(bench.post("/api/v1/explain", bad).await.field(), "link");
 }
@@ -309,8 +314,10 @@ async fn explain_checks_the_target_length_and_the_query() {
         let answer = explain(&bench, admin.clone(), "GET", target).await;
         assert_eq!(verdict(&answer), expected, "{target}");
     }
-    let answer = explain(&bench, admin, "GET", "/invoices?_method=DELETE").await;
+    let answer = explain(&bench, admin.clone(), "GET", "/invoices?_method=DELETE").await;
     assert_eq!(answer["route"], "List invoices");
+    let bad = explain(&bench, admin, "GET", &long).await;
+    assert_eq!(bad["names"]["admin"], "Admin Portal Group", "also of a request that is not read");
 }
 
 #[tokio::test]

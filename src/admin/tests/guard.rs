@@ -40,7 +40,10 @@ async fn every_route_but_the_probes_needs_a_token() {
     probes.sort_unstable();
     assert_eq!(
         (probes, signing_in),
-        (vec!["/healthz", "/livez", "/readyz"], vec!["/api/v1/session", "/api/v1/session/set-up"])
+        (
+            vec!["/healthz", "/livez", "/readyz"],
+            vec!["/api/v1/session", "/api/v1/session/code", "/api/v1/session/set-up"]
+        )
     );
 }
 

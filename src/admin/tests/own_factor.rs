@@ -14,6 +14,7 @@ use crate::web::peer::Peer;
 
 const SET_UP: &str = "/api/v1/session/set-up";
 const MFA: &str = "/api/v1/session/mfa";
+const CODE: &str = "/api/v1/session/code";
 
 async fn send(bench: &Bench, method: Method, path: &str, cookie: &str, body: &Value) -> Answer {
     let mut request = Request::builder()
@@ -151,6 +152,33 @@ impl Theo {
         let cookie = &self.cookies[session];
         send(&self.bench, Method::GET, "/api/v1/session", cookie, &Value::Null).await.status == 200
     }
+}
+
+#[tokio::test]
+async fn r50_a_code_alone_finishes_a_sign_in_once() {
+    let theo = Theo::start().await;
+    let wrong = sign_in(&theo.bench, "Wrong horse 7!", None).await;
+    assert_eq!((wrong.code(), &wrong.body["pending"]), ("wrong-credentials", &Value::Null));
+    let asked = sign_in(&theo.bench, PASSWORD, None).await;
+    assert_eq!((asked.status.as_u16(), asked.code()), (401, "code-required"));
+    let enter = async |pending: &Value, code: &str| {
+        let body = json!({ "pending": pending, "code": code });
+        send(&theo.bench, Method::POST, CODE, "", &body).await
+    };
+    let pending = &asked.body["pending"];
+    for (pending, code, name) in [
+        (&json!("AAAA"), &*theo.codes[0], "session-ended"),
+        (pending, "wrong-code", "wrong-credentials"),
+    ] {
+        let refused = enter(pending, code).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (401, name));
+    }
+    let done = enter(pending, &theo.codes[0]).await;
+    assert_eq!(done.status, 201, "{done:?}");
+    let session = cookie(&done);
+    let current = send(&theo.bench, Method::GET, "/api/v1/session", &session, &Value::Null).await;
+    assert_eq!(current.body["actor"], "administrator:theo");
+    assert_eq!(enter(pending, &theo.codes[1]).await.code(), "session-ended");
 }
 
 #[tokio::test]

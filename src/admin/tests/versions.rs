@@ -9,7 +9,7 @@ use crate::admin::{Access, routes};
 
 /// Writes that are not to a record with a version: they create a record, or concern sessions,
 /// lockouts, or the gateway.
-const WITHOUT_VERSION: [&str; 33] = [
+const WITHOUT_VERSION: [&str; 34] = [
     "DELETE /api/v1/lockouts",
     "DELETE /api/v1/lockouts/{id}",
     "DELETE /api/v1/policy/trials/{id}",
@@ -33,6 +33,7 @@ const WITHOUT_VERSION: [&str; 33] = [
     "POST /api/v1/policy/reload",
     "POST /api/v1/policy/trials",
     "POST /api/v1/session",
+    "POST /api/v1/session/code",
     "POST /api/v1/session/mfa",
     "POST /api/v1/session/mfa/recovery-codes",
     "POST /api/v1/session/password",

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `accounts` | creating, changing and deleting accounts |
 //! | `sign_in` | checking login, password and code; the session that follows |
+//! | `code_step`, `pending_code` | the code on its own, after the right password; what the client has in between |
 //! | `own_account` | proof that a person who is signed in is the one whose account it is |
 //! | `own_password` | changing the password of the own account |
 //! | `own_factor` | setting up the second factor of the own account |
@@ -16,9 +17,11 @@
 //! | `sessions` | looking up, listing and ending sessions |
 
 mod accounts;
+mod code_step;
 mod own_account;
 mod own_factor;
 mod own_password;
+mod pending_code;
 mod proposed_factor;
 mod sessions;
 mod sign_in;
@@ -31,8 +34,10 @@ use crate::directory::core::Core;
 pub use self::accounts::{
     AdministratorPatch, AdministratorView, IssuedAdministrator, NewAdministrator,
 };
+pub use self::code_step::AdminCode;
 pub use self::own_account::{OwnChange, OwnProof};
 pub use self::own_factor::{AdminSetUp, NewRecoveryCodes, OwnFactorView};
+pub use self::pending_code::{PENDING_CODE_LIFETIME, PendingCode};
 pub use self::proposed_factor::ProposedFactor;
 pub(in crate::directory) use self::sessions::is_open;
 pub use self::sessions::{AdminSessionView, SessionUse};

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde_json::Map;
 
+use super::pending_code::PendingCode;
 use super::proposed_factor::{ProposedFactor, ProposedTo};
 use super::{AdminRules, AdministratorView, Administrators};
 use crate::credential::hashing::Verdict;
@@ -53,8 +54,8 @@ pub enum AdminSignIn {
         /// Whose it is.
         administrator: AdministratorView,
     },
-    /// The password is right, and a code must be given too.
-    CodeRequired,
+    /// The password is right, and a code must be given too: with the password, or with this.
+    CodeRequired(PendingCode),
     /// The password is right, but the account has no second factor, and one is required. It can be
     /// set up with this secret.
     NoSecondFactor(Box<ProposedFactor>),
@@ -71,7 +72,7 @@ pub enum AdminSignIn {
 
 enum Checked {
     Accepted(PlainToken, Box<Stored<Administrator>>),
-    CodeRequired,
+    CodeRequired(PendingCode),
     NoSecondFactor(Box<ProposedFactor>),
     Wrong,
 }
@@ -135,9 +136,9 @@ impl Administrators {
                 Event::AdministratorSignIn { administrator: id, login }.log();
                 Ok(AdminSignIn::Accepted { token, administrator: (*administrator).into() })
             }
-            Ok(Checked::CodeRequired) => {
+            Ok(Checked::CodeRequired(pending)) => {
                 attempt.cancelled();
-                Ok(AdminSignIn::CodeRequired)
+                Ok(AdminSignIn::CodeRequired(pending))
             }
             Ok(Checked::NoSecondFactor(proposed)) => {
                 attempt.cancelled();
@@ -169,27 +170,22 @@ impl Administrators {
         rules: AdminRules,
         now: Timestamp,
     ) -> Result<Checked, AttemptError> {
-        let mut doc = current.doc.clone();
-        match (&mut doc.second_factor, code) {
+        let started = match (&current.doc.second_factor, code) {
             (None, _) if rules.require_mfa => {
                 let proposed = self.propose(&current, ProposedTo::SignIn, now);
                 return Ok(Checked::NoSecondFactor(Box::new(proposed)));
             }
-            (None, _) => {}
-            (Some(_), None) => return Ok(Checked::CodeRequired),
-            (Some(factor), Some(code)) => {
-                if !self.accepts(&current, factor, code, now)? {
-                    return Ok(Checked::Wrong);
-                }
+            (None, _) => {
+                let doc = current.doc.clone();
+                Some(self.start_session(&current, doc, "password", address, now).await?)
             }
-        }
-        let way = match code {
-            _ if doc.second_factor.is_none() => "password",
-            Some(code) if is_recovery(code) => "recovery-code",
-            _ => "totp",
+            (Some(_), None) => return Ok(Checked::CodeRequired(self.pending_code(&current, now))),
+            (Some(_), Some(code)) => self.enter(&current, code, address, now).await?,
         };
-        let (token, administrator) = self.start_session(&current, doc, way, address, now).await?;
-        Ok(Checked::Accepted(token, administrator))
+        Ok(match started {
+            Some((token, administrator)) => Checked::Accepted(token, administrator),
+            None => Checked::Wrong,
+        })
     }
 
     /// Starts a session of an account, which is stored as `doc` in the same commit. `way` is what the

@@ -76,6 +76,19 @@ impl Staff {
         }
     }
 
+    /// A sign-in that needs a code.
+    async fn pending(&self, at: Timestamp) -> PendingCode {
+        match self.sign_in_at(PASSWORD, None, at).await {
+            AdminSignIn::CodeRequired(pending) => pending,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn enter(&self, pending: &PendingCode, code: &str, at: Timestamp) -> AdminCode {
+        let entered = (pending.expose().as_str(), code);
+        self.administrators().enter_code(entered, ADDRESS, at).await.unwrap()
+    }
+
     async fn is_open(&self, token: &PlainToken, at: Timestamp) -> bool {
         self.administrators()
             .session(&token.hash(), RULES, SessionUse::Attended, at)
@@ -107,7 +120,7 @@ async fn only_the_right_password_tells_that_a_code_is_required() {
     let staff = Staff::start().await;
     let code = staff.totp.code(now());
     let no_code = staff.sign_in_at(PASSWORD, None, now()).await;
-    assert!(matches!(no_code, AdminSignIn::CodeRequired), "{no_code:?}");
+    assert!(matches!(no_code, AdminSignIn::CodeRequired(_)), "{no_code:?}");
     for (password, code) in [
         (OTHER_PASSWORD, None),
         (OTHER_PASSWORD, Some(&*code)),
@@ -129,6 +142,75 @@ async fn a_code_and_a_recovery_code_work_once() {
         let again = staff.sign_in_at(PASSWORD, Some(&code), now()).await;
         assert!(matches!(again, AdminSignIn::Wrong), "{again:?}");
     }
+}
+
+#[tokio::test]
+async fn a_code_after_the_password_starts_a_session_once() {
+    let staff = Staff::start().await;
+    let (pending, other) = (staff.pending(now()).await, staff.pending(now()).await);
+    let wrong = staff.enter(&pending, "000000", now()).await;
+    assert!(matches!(wrong, AdminCode::Wrong), "{wrong:?}");
+    let code = staff.totp.code(now());
+    let AdminCode::Accepted { token, .. } = staff.enter(&pending, &code, now()).await else {
+        panic!("refused")
+    };
+    assert!(staff.is_open(&token, now()).await);
+    let recovery = &staff.recovery_codes[0];
+    for used in [pending, other] {
+        let ended = staff.enter(&used, recovery, now()).await;
+        assert!(matches!(ended, AdminCode::Ended), "{ended:?}");
+    }
+    let fresh = staff.pending(now()).await;
+    let again = staff.enter(&fresh, &code, now()).await;
+    assert!(matches!(again, AdminCode::Wrong), "{again:?}");
+    let accepted = staff.enter(&fresh, recovery, now()).await;
+    assert!(matches!(accepted, AdminCode::Accepted { .. }), "{accepted:?}");
+}
+
+#[tokio::test]
+async fn a_code_is_accepted_for_five_minutes_after_the_password() {
+    let staff = Staff::start().await;
+    let pending = staff.pending(now()).await;
+    let late = staff.enter(&pending, &staff.totp.code(after(300)), after(300)).await;
+    assert!(matches!(late, AdminCode::Ended), "{late:?}");
+    let forged = Secret::from("AAAA");
+    let forged = staff.enter(&forged, &staff.totp.code(after(299)), after(299)).await;
+    assert!(matches!(forged, AdminCode::Ended), "{forged:?}");
+    let timely = staff.enter(&pending, &staff.totp.code(after(299)), after(299)).await;
+    assert!(matches!(timely, AdminCode::Accepted { .. }), "{timely:?}");
+}
+
+#[tokio::test]
+async fn a_new_password_ends_a_sign_in_that_waits_for_a_code() {
+    let staff = Staff::start().await;
+    let pending = staff.pending(now()).await;
+    let password = Secret::from(OTHER_PASSWORD);
+    staff.administrators().set_password(&staff.id, &password, &by_operator()).await.unwrap();
+    let ended = staff.enter(&pending, &staff.totp.code(now()), now()).await;
+    assert!(matches!(ended, AdminCode::Ended), "{ended:?}");
+}
+
+#[tokio::test]
+async fn i6_wrong_codes_after_the_password_lock_and_end_it() {
+    let staff = Staff::start().await;
+    let pending = staff.pending(now()).await;
+    for attempt in 0..5 {
+        let wrong = match attempt {
+            // Passwords and codes count together.
+            0 => matches!(staff.sign_in_at("wrong", None, now()).await, AdminSignIn::Wrong),
+            _ => matches!(staff.enter(&pending, "000000", now()).await, AdminCode::Wrong),
+        };
+        assert!(wrong, "{attempt}");
+    }
+    let locked = staff.enter(&pending, &staff.totp.code(now()), now()).await;
+    assert!(matches!(locked, AdminCode::LockedOut { .. }), "{locked:?}");
+    // After the wait the password is needed again.
+    let code = staff.totp.code(after(60));
+    let ended = staff.enter(&pending, &code, after(60)).await;
+    assert!(matches!(ended, AdminCode::Ended), "{ended:?}");
+    let fresh = staff.pending(after(60)).await;
+    let accepted = staff.enter(&fresh, &code, after(60)).await;
+    assert!(matches!(accepted, AdminCode::Accepted { .. }), "{accepted:?}");
 }
 
 #[tokio::test]
