@@ -59,13 +59,13 @@ pub(super) struct Create {
     /// The organizations that the administrator is limited to, by id or name; repeat it for several
     #[arg(long, value_name = "ORGANIZATION")]
     scope: Vec<String>,
-    /// Allow viewing the portal as a portal user does; nothing uses this right yet
+    /// Allow acting in the portal as a portal user (`portcullis impersonate`)
     #[arg(long)]
     impersonate: bool,
     /// The email address that gets blind copies of invitations
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// Issue no second factor; sign-in then needs `admin.require_mfa = false`
+    /// Issue no second factor; the first sign-in sets one up, unless `admin.require_mfa` is off
     #[arg(long)]
     no_mfa: bool,
     /// Read the password from the first line of standard input
@@ -95,7 +95,7 @@ struct Changes {
     /// Remove the limit to some organizations
     #[arg(long)]
     no_scope: bool,
-    /// Allow viewing the portal as a portal user does; nothing uses this right yet
+    /// Allow acting in the portal as a portal user (`portcullis impersonate`)
     #[arg(long, conflicts_with = "no_impersonate")]
     impersonate: bool,
     /// No longer allow it
@@ -220,7 +220,8 @@ impl Create {
         let mut sentence = format!("Created the {} {login}{of_scope}.", role.name());
         if no_mfa {
             sentence.push_str(
-                " Without a second factor, sign-in is refused unless `admin.require_mfa` is off.",
+                " The first sign-in to the admin UI sets up a second factor, unless \
+                 `admin.require_mfa` is off.",
             );
         }
         console.report(&issued, &with_factor(&issued, sentence))

@@ -32,7 +32,7 @@ pub(super) enum Command {
         /// The organizations that the token is limited to, by id or name; repeat it for several
         #[arg(long, value_name = "ORGANIZATION")]
         scope: Vec<String>,
-        /// Allow viewing the portal as a portal user does; nothing uses this right yet
+        /// Allow acting in the portal as a portal user (`portcullis impersonate`)
         #[arg(long)]
         impersonate: bool,
         /// When the token expires: a date, an RFC 3339 time, or `never` [default: in 90 days]
@@ -75,7 +75,7 @@ struct Changes {
     /// Remove the limit to some organizations
     #[arg(long)]
     no_scope: bool,
-    /// Allow viewing the portal as a portal user does; nothing uses this right yet
+    /// Allow acting in the portal as a portal user (`portcullis impersonate`)
     #[arg(long, conflicts_with = "no_impersonate")]
     impersonate: bool,
     /// No longer allow it

@@ -167,7 +167,8 @@ async fn admin_listener_uses_tls_with_a_secure_cookie() {
     let program = home.serve().await;
     let create = ["admin", "create", "olga", "--role", "owner", "--no-mfa", "--password-stdin"];
     let create = [&["--config", "portcullis.toml"], &create[..]].concat();
-    run(&home.path("."), &create, PASSWORD).await.done();
+    let made = run(&home.path("."), &create, PASSWORD).await.done();
+    assert!(made.contains("The first sign-in to the admin UI sets up a second factor"), "{made}");
 
     let certificate = Some(generated.cert.der().clone());
     let listener = Listener { address: program.admin_address, certificate };
