@@ -141,6 +141,7 @@ async fn explain(
             explanation.sentence = sentence::bad_request(&line, bad);
         }
     }
+    explanation.add_names(&snapshot, &asked);
     document(&explanation).map(Document::first_of)
 }
 
@@ -215,7 +216,6 @@ impl<'a> Explanation<'a> {
                 missing: catalogue.ids(missing).collect(),
             });
         }
-        self.add_names(snapshot, asked);
     }
 
     fn add_reading(&mut self, outcome: &Outcome<'_>, snapshot: &'a Snapshot) {

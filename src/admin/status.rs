@@ -194,7 +194,8 @@ fn not_reloaded(last: &LastReload) -> Option<Warning> {
          `portcullis check`",
         last.loaded
     );
-    Some(Warning::new(WarningName::PolicyNotReloaded, detail))
+    let warning = Warning::new(WarningName::PolicyNotReloaded, detail).about([first.to_string()]);
+    Some(warning.and_more(problems.iter().count() - 1))
 }
 
 /// That the newest scheduled backup failed.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admin::problem::Problem;
 use crate::admin::state::AdminState;
+use crate::directory::access::secure_links::{Destination, destination};
 use crate::directory::records::UserStatus;
 use crate::directory::{DirectoryError, OrganizationFacts, OrganizationId, Snapshot, UserFacts};
 use crate::session::subject;
@@ -239,12 +240,12 @@ async fn of_link(
     let subject = is_current
         .then(|| subject::of_link(&facts, facts.link_generation, snapshot, Timestamp::MAX))
         .flatten();
-    let state = match &subject {
-        Some(Subject { parked: Some(_), .. }) => LinkState::Parked,
-        Some(_) => LinkState::Works,
-        None if !is_current => LinkState::Replaced,
-        None if !facts.link_enabled => LinkState::Disabled,
-        None => LinkState::SignIn,
+    let state = match destination(snapshot, &facts) {
+        _ if !is_current => LinkState::Replaced,
+        Destination::SwitchedOff => LinkState::Disabled,
+        Destination::Parked(_) => LinkState::Parked,
+        Destination::SignIn => LinkState::SignIn,
+        Destination::Session => LinkState::Works,
     };
     let OrganizationFacts { id, name, .. } = &*facts;
     let link = LinkView { organization: id.to_string(), name: name.to_string(), state };

@@ -29,7 +29,7 @@ pub(super) struct Routes<'a> {
 pub(super) fn of(who: &Who, answer: &Answer<'_>, routes: Routes<'_>) -> String {
     let decided = decided(&name_of(who, answer), answer, routes);
     match who {
-        Who::Link(link) => match without_session(link) {
+        Who::Link(link) => match without_session(link, answer) {
             Some(why) => format!("{why} {decided}"),
             None => decided,
         },
@@ -66,9 +66,14 @@ pub(super) fn bad_request(line: &str, bad: BadRequest) -> String {
     format!("{line} is refused as a bad request: {why}.")
 }
 
-fn without_session(LinkView { name, state, .. }: &LinkView) -> Option<String> {
+fn without_session(LinkView { name, state, .. }: &LinkView, answer: &Answer<'_>) -> Option<String> {
     match state {
-        LinkState::Works | LinkState::Parked => None,
+        LinkState::Works => None,
+        // The decision about its session says so.
+        LinkState::Parked if answer.subject.is_some() => None,
+        LinkState::Parked => {
+            Some(format!("The portal is closed for {name}, so its secure link starts no session."))
+        }
         LinkState::SignIn => {
             Some(format!("{name} has portal users, so its secure link leads to the sign-in page."))
         }

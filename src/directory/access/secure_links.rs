@@ -51,6 +51,20 @@ pub enum Opened {
     Invalid,
 }
 
+/// What opening an organization's current link does in a browser without a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Destination<'a> {
+    /// It opens nothing, because it is switched off.
+    SwitchedOff,
+    /// The organization is parked, for this reason. That comes before signing in (R12).
+    Parked(&'a Arc<str>),
+    /// The sign-in page (R12).
+    SignIn,
+    /// A session of the organization (R11, R13).
+    Session,
+}
+
 /// The secure links of organizations.
 #[derive(Debug, Clone)]
 pub struct SecureLinks {
@@ -135,21 +149,24 @@ impl SecureLinks {
             self.core.auth.lockout.wrong_link(address, now);
             return Ok(Opened::Invalid);
         };
-        if !organization.link_enabled {
-            refused(Cause::SwitchedOff, Some(&organization));
-            return Ok(Opened::Invalid);
-        }
         let snapshot = self.core.snapshot();
-        if let Some(reason) = snapshot.parked(organization.id.as_str()) {
-            refused(Cause::OrganizationParked, Some(&organization));
-            return Ok(Opened::Parked(Arc::clone(reason)));
-        }
+        let starts_session = match destination(&snapshot, &organization) {
+            Destination::SwitchedOff => {
+                refused(Cause::SwitchedOff, Some(&organization));
+                return Ok(Opened::Invalid);
+            }
+            Destination::Parked(reason) => {
+                refused(Cause::OrganizationParked, Some(&organization));
+                return Ok(Opened::Parked(Arc::clone(reason)));
+            }
+            Destination::SignIn => false,
+            Destination::Session => true,
+        };
         // The current session of this organization is a person's, or of this link.
         if present.is_some_and(|subject| organization.id == *subject.organization) {
             return Ok(Opened::KeepSession);
         }
         let is_person = present.is_some_and(|subject| subject.kind != SessionKind::Link);
-        let starts_session = !requires_sign_in(&snapshot, &organization);
         if !starts_session {
             refused(Cause::SignInRequired, Some(&organization));
         }
@@ -204,6 +221,21 @@ impl SecureLinks {
 fn refused(cause: Cause, organization: Option<&OrganizationFacts>) {
     let organization = organization.map(|organization| organization.id.as_str());
     Event::LinkRefused { cause, organization }.log();
+}
+
+/// What opening the current link of an organization does in a browser without a session.
+pub fn destination<'a>(
+    snapshot: &'a Snapshot,
+    organization: &OrganizationFacts,
+) -> Destination<'a> {
+    if !organization.link_enabled {
+        return Destination::SwitchedOff;
+    }
+    match snapshot.parked(organization.id.as_str()) {
+        Some(reason) => Destination::Parked(reason),
+        None if requires_sign_in(snapshot, organization) => Destination::SignIn,
+        None => Destination::Session,
+    }
 }
 
 /// Whether a session that was started by a secure link of this generation is still valid (R12–R14).
