@@ -19,8 +19,8 @@
 //! | `rights`, `issued_factor` | fields and secrets that accounts and tokens have in common |
 //! | `warnings` | the warnings of the API, in words |
 //! | `confirmation`, `change` | the question before a change, with what it would do; and the change |
-//! | `field`, `listed` | fields of forms, and lists that have pages |
-//! | `sign_in`, `set_up`, `destination`, `kept_form` | signing in, a second factor set up there, where it leads, and forms that are kept until then |
+//! | `field`, `editing`, `listed` | fields of forms, what a form was opened with, and lists that have pages |
+//! | `sign_in`, `code_step`, `set_up`, `destination`, `kept_form` | signing in, with a code, a second factor set up there, where it leads, and forms that are kept until then |
 //! | all others | the pages |
 
 mod account;
@@ -32,8 +32,10 @@ mod branding;
 mod bulk;
 mod change;
 mod client;
+mod code_step;
 mod confirmation;
 mod destination;
+mod editing;
 mod end_users;
 mod explain;
 mod field;

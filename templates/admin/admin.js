@@ -17,7 +17,7 @@ document.addEventListener("keydown", (event) => {
       open.open = false;
       open.querySelector("summary").focus();
     } else if (location.hash === "#navigation") {
-      location.hash = "main";
+      location.hash = "menu";
     }
   }
 });
@@ -66,6 +66,17 @@ const copies = (within) => {
     };
   }
 };
+
+// Buttons that search for what is typed into a field. Without script they send the form, of which
+// passwords are not shown again. Enter in any field presses them too: with nothing to search for, the
+// form is sent.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-finds]");
+  const field = button && document.getElementById(button.dataset.finds);
+  if (!field?.value) return;
+  event.preventDefault();
+  htmx.trigger(field, "find");
+});
 
 // Check boxes that show what is typed into a password field. Hidden without script.
 const shows = (within) => {

@@ -22,4 +22,5 @@ mod ui_kept_forms;
 mod ui_organizations;
 mod ui_requests;
 mod ui_roles;
+mod ui_sign_in;
 mod ui_users;

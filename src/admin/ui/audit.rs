@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::fields::{address, segment};
+use super::texts::Names;
 use super::who::Who;
 use crate::directory::records::Authority;
 
@@ -66,9 +67,23 @@ impl Entry {
     }
 
     /// Who acted. Portal users have no name in the log but their id.
-    fn by(&self) -> &str {
+    fn by<'a>(&'a self, names: &'a Names) -> &'a str {
         let is_own = self.actor.kind == "portal-user" && self.actor.name == self.subject.id;
-        if is_own { &self.subject.name } else { &self.actor.name }
+        if is_own { &self.subject.name } else { names.actor(&self.actor.kind, &self.actor.name) }
+    }
+
+    /// What it is about.
+    fn about<'a>(&'a self, names: &'a Names) -> &'a str {
+        names.subject(&self.subject.kind, &self.subject.name)
+    }
+
+    /// How the actor made the change. An administrator signs in, on the pages or in the API; programs
+    /// use the API with tokens.
+    fn way<'a>(&'a self, names: &'a Names) -> &'a str {
+        match (&*self.via, &*self.actor.kind) {
+            ("api", "administrator") => names.ways.of("session"),
+            (via, _) => names.ways.of(via),
+        }
     }
 
     /// The page of its subject, if there is one that the visitor may open.
@@ -112,13 +127,13 @@ impl Entry {
     }
 
     /// The names of the fields that it changed, at most five.
-    fn changed(&self) -> String {
+    fn changed(&self, words: &Names) -> String {
         let names = self.after.iter().chain(&self.before).flat_map(Map::keys);
         let mut names: Vec<_> = names.map(String::as_str).collect();
         names.sort_unstable();
         names.dedup();
         names.truncate(5);
-        names.join(", ")
+        names.into_iter().map(|name| words.fields.of(name)).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether it is about a change of a record that existed.

@@ -13,10 +13,11 @@ use super::client::Write;
 use super::frame::Frame;
 use super::groups;
 use super::number::separated;
+use super::organizations::names::Names;
 use super::refusal::{Answer, Refusal};
 use super::texts::{Catalogue, Consequences as Words, PeopleAndPermission};
 use super::visit::{Visit, is_secret};
-use super::warnings::Said;
+use super::warnings::{ByIds, Said};
 use crate::directory::warning::{Warning, WarningName};
 use crate::web::text::{Filled, Phrase};
 
@@ -49,6 +50,9 @@ struct PermissionChange {
     #[serde(skip)]
     name: String,
     people: u64,
+    /// How many of the people are secure links.
+    #[serde(default)]
+    links: u64,
     #[serde(default)]
     routes: Vec<String>,
 }
@@ -61,9 +65,12 @@ impl PermissionChange {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct AccessChange {
     gains: u64,
     loses: u64,
+    links_gain: u64,
+    links_lose: u64,
 }
 
 #[derive(Deserialize)]
@@ -72,21 +79,51 @@ struct DryRun {
 }
 
 impl Changes {
-    /// The same with the names of the permissions.
+    /// The same with the names of permissions and organizations.
     ///
     /// # Errors
     /// When the permissions cannot be read.
     pub(super) async fn named(mut self, visit: &Visit) -> Answer<Self> {
-        if self.gains.is_empty() && self.loses.is_empty() {
-            return Ok(self);
-        }
-        let known = groups::permissions(visit).await?;
-        for change in self.gains.iter_mut().chain(&mut self.loses) {
-            if let Some(permission) = known.iter().find(|it| it.id == change.permission) {
-                change.name.clone_from(&permission.name);
+        self.name_permissions(visit).await?;
+        self.name_organizations(visit).await;
+        Ok(self)
+    }
+
+    async fn name_permissions(&mut self, visit: &Visit) -> Answer<()> {
+        let mut about = Vec::new();
+        for warning in &mut self.warnings {
+            if let ByIds::Permissions(subjects) = ByIds::of(warning) {
+                about.extend(subjects);
             }
         }
-        Ok(self)
+        if self.gains.is_empty() && self.loses.is_empty() && about.is_empty() {
+            return Ok(());
+        }
+        let known = groups::permissions(visit).await?;
+        let name_of = |id: &str| known.iter().find(|it| it.id == id).map(|it| it.name.clone());
+        for change in self.gains.iter_mut().chain(&mut self.loses) {
+            change.name = name_of(&change.permission).unwrap_or_default();
+        }
+        for subject in about {
+            if let Some(name) = name_of(&subject.name) {
+                subject.name = name;
+            }
+        }
+        Ok(())
+    }
+
+    /// One that cannot be read, such as one that the change creates, keeps its id.
+    async fn name_organizations(&mut self, visit: &Visit) {
+        let mut names: Vec<&mut String> = self.links_closed.iter_mut().take(NAMED).collect();
+        for warning in &mut self.warnings {
+            if let ByIds::Organizations(subjects) = ByIds::of(warning) {
+                names.extend(subjects.iter_mut().map(|subject| &mut subject.name));
+            }
+        }
+        let known = Names::read(visit, names.iter().map(|id| id.as_str())).await;
+        for name in names {
+            *name = known.of(name).to_owned();
+        }
     }
 
     /// Whether the change does nothing beyond what was asked for.
@@ -112,7 +149,8 @@ impl Changes {
         let words = &text.consequences;
         let says = |changes: &[PermissionChange], says: &Phrase<PeopleAndPermission>| {
             let sentence = |change: &PermissionChange| {
-                let says = says.with(people(change.people, words, text), change.name());
+                let says =
+                    says.with(people((change.people, change.links), words, text), change.name());
                 format!("{says}{}", routes(&change.routes, words))
             };
             changes.iter().map(sentence).collect::<Vec<_>>()
@@ -124,11 +162,12 @@ impl Changes {
     fn effects(&self, text: &Catalogue) -> Vec<String> {
         let words = &text.consequences;
         let mut sentences = Vec::new();
-        for (number, says) in
-            [(self.access.gains, &words.gains_access), (self.access.loses, &words.loses_access)]
+        let AccessChange { gains, loses, links_gain, links_lose } = self.access;
+        for (number, links, says) in
+            [(gains, links_gain, &words.gains_access), (loses, links_lose, &words.loses_access)]
         {
             if number > 0 {
-                sentences.push(says.with(people(number, words, text)).to_string());
+                sentences.push(says.with(people((number, links), words, text)).to_string());
             }
         }
         if self.sessions_ended > 0 {
@@ -167,10 +206,17 @@ pub(super) fn folded(sentences: &[String]) -> (&[String], &[String]) {
     sentences.split_at_checked(SHOWN).unwrap_or((sentences, &[]))
 }
 
-fn people(number: u64, words: &Words, text: &Catalogue) -> String {
-    match number {
+/// People, some of whom are secure links, which count as one each: how many visitors those have is not
+/// known.
+fn people((number, links): (u64, u64), words: &Words, text: &Catalogue) -> String {
+    let people = match number.saturating_sub(links) {
+        0 if links > 0 => return words.visitors.of(links).plain(),
         1 => words.one_person.to_string(),
-        _ => words.people.with(separated(number, text.list.thousands.as_str())).plain(),
+        people => words.people.with(separated(people, text.list.thousands.as_str())).plain(),
+    };
+    match links {
+        0 => people,
+        links => format!("{people} {}", words.and_visitors.of(links).plain()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where signing in leads to.
 
+use super::fields;
+
 /// The sign-in page.
 pub(super) const SIGN_IN: &str = "/sign-in";
 /// The field and the parameter with the address to go on at.
@@ -12,6 +14,11 @@ pub(super) fn local(to: &str) -> &str {
         && !to.contains('\\')
         && to.bytes().all(|b| b.is_ascii_graphic());
     if is_local { to } else { "/" }
+}
+
+/// The address of the sign-in page that leads to an address of ours.
+pub(super) fn sign_in_for(to: &str) -> String {
+    fields::address(SIGN_IN, &[(TO, if to == "/" { "" } else { to })])
 }
 
 #[cfg(test)]

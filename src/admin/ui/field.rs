@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use askama::Template;
 
+use super::editing::Editing;
 use super::refusal::Refusal;
 use super::visit::Visit;
 use crate::web::text::Text;
@@ -114,6 +115,12 @@ impl<'a> Field<'a> {
             Some(refusal) => self.again(visit, refusal),
             None => self,
         }
+    }
+
+    /// The same as the form of a record shows it, and what is wrong with it.
+    pub(super) fn of(self, editing: &Editing, refusal: Option<&Refusal>) -> Self {
+        let problem = refusal.and_then(|refusal| refusal.field(self.name)).map(str::to_owned);
+        Self { value: editing.shown().get(self.name).to_owned(), problem, ..self }
     }
 
     /// The ids of what describes it, for screen readers.

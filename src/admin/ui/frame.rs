@@ -18,6 +18,7 @@ pub(super) struct Frame<'a> {
     /// Who is signed in; `None` on public pages.
     pub(super) who: Option<&'a Who>,
     pub(super) navigation: Vec<Group<'a>>,
+    path: &'a str,
     /// The token for forms.
     pub(super) token: String,
     /// What the API said to a form of the page that was sent too late.
@@ -60,6 +61,7 @@ impl<'a> Frame<'a> {
             assets: &visit.ui.assets,
             who: visit.who.as_ref(),
             navigation: navigation.into_iter().filter(|group| !group.links.is_empty()).collect(),
+            path: &visit.path,
             token: visit.token(),
             late: visit.late.as_deref(),
             now: visit.now,
@@ -69,6 +71,11 @@ impl<'a> Frame<'a> {
     /// The name of the visitor's role.
     pub(super) fn role(&self) -> &str {
         self.who.map_or("", |who| self.text.names.roles.of(who.role.name()))
+    }
+
+    /// Whether it is a page of the visitor's own account.
+    pub(super) fn is_account(&self) -> bool {
+        is_below(self.path, "/account")
     }
 
     /// A number with separators.

@@ -19,7 +19,7 @@ const PATH: &str = "kept_path";
 const OWN_TOKEN: &str = "kept_token";
 /// Whether it had a secret, which has to be typed again.
 const LACKS_SECRET: &str = "kept_lacks_secret";
-/// The room for other fields in the form that keeps one: login, password and code.
+/// The room for other fields in the form that keeps one: login and password, or a code.
 const ROOM: Limits = Limits { bytes: 8 * 1024, fields: 16 };
 
 /// What is kept of a form.

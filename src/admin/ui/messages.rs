@@ -197,9 +197,9 @@ mod tests {
             ),
             ("something `new`", "something „new“"),
             (
-                "portal users of organizations: disable, move to the group `and`, require a second factor",
-                "Portalbenutzer von Organisationen: sperren, in die Gruppe „and“ verschieben, zweiten \
-                 Faktor verlangen",
+                "portal users of organizations: disable, move to the group `and`, require two-step sign-in",
+                "Portalbenutzer von Organisationen: deaktivieren, in die Gruppe „and“ verschieben, \
+                 Bestätigung in zwei Schritten verlangen",
             ),
             ("line 3: group: there is no group `x`", "Zeile 3: Gruppe: Gruppe „x“ gibt es nicht"),
         ] {
@@ -213,7 +213,7 @@ mod tests {
             ("must not be empty", "Darf nicht leer sein"),
             (
                 "`liam` is disabled; enable the user first",
-                "„liam“ ist gesperrt; geben Sie das Konto zuerst frei",
+                "„liam“ ist deaktiviert; aktivieren Sie das Konto zuerst",
             ),
             ("", ""),
         ] {

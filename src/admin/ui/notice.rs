@@ -40,7 +40,12 @@ pub(super) fn failure(visit: &Visit, failure: &Failure) -> Response {
 fn title<'a>(text: &'a Catalogue, refusal: &Refusal) -> &'a Text {
     let words = &text.notice;
     match refusal.status {
-        StatusCode::FORBIDDEN => &words.forbidden,
+        StatusCode::FORBIDDEN => match &*refusal.kind {
+            "role-required" | "escalation" => &words.forbidden,
+            "out-of-scope" => &words.outside_scope,
+            "cross-site" => &words.cross_site,
+            _ => &words.refused,
+        },
         StatusCode::NOT_FOUND => &words.not_found,
         StatusCode::SERVICE_UNAVAILABLE => &words.unavailable,
         StatusCode::INTERNAL_SERVER_ERROR => &words.broken,
@@ -57,6 +62,7 @@ pub(super) fn detail(text: &Catalogue, refusal: &Refusal) -> String {
         ("not-found", _) => text.notice.not_found_detail.to_string(),
         ("internal", _) => text.notice.broken_detail.to_string(),
         ("out-of-scope", Some(_)) => text.notice.out_of_scope.to_string(),
+        ("cross-site", _) => text.notice.cross_site_detail.to_string(),
         _ => text.api.sentence(&refusal.detail),
     }
 }

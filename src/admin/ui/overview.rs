@@ -3,17 +3,23 @@
 //! The part that changes is asked for again every few seconds while the page is visible. A person
 //! whose scope is limited sees what happens in the own organizations.
 
+pub(super) mod disabling;
+mod portal_switch;
+
 use askama::Template;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use self::portal_switch::PortalSwitch;
 use super::fields::{address, segment};
 use super::frame::Frame;
+use super::refusal::Answer;
 use super::texts::{Catalogue, Overview as Words};
 use super::visit::{PageResult, Visit};
 use super::warnings::Said;
 use crate::directory::records::Authority;
 use crate::directory::warning::{Warning, WarningName};
+use crate::web::text::Text;
 
 /// How many sign-ins are shown, of each kind.
 const SIGN_INS: usize = 5;
@@ -174,25 +180,39 @@ struct Page<'a> {
     now: Timestamp,
     /// Whether the visitor may disable and enable the portal.
     may_manage: bool,
+    switch: PortalSwitch,
+    done: Option<&'a Text>,
 }
 
 pub(super) async fn show(visit: Visit) -> PageResult {
+    let page = page(&visit, PortalSwitch::default()).await?;
+    visit.show(&page)
+}
+
+async fn page(visit: &Visit, switch: PortalSwitch) -> Answer<Page<'_>> {
+    let text = &visit.text().overview;
     let gateway = match visit.may_over_gateway(Authority::Read) {
         true => Some(visit.client.get("/api/v1/overview").await?),
         false => None,
     };
-    visit.show(&Page {
+    Ok(Page {
         frame: visit.frame(),
-        text: &visit.text().overview,
+        text,
         gateway,
-        sign_ins: entries(&visit, "user.signed-in").await?,
-        refused: entries(&visit, "user.sign-in-refused").await?,
+        sign_ins: entries(visit, "user.signed-in").await?,
+        refused: entries(visit, "user.sign-in-refused").await?,
         now: visit.now,
         may_manage: visit.may_over_gateway(Authority::Manage),
+        switch,
+        done: match visit.query.get("done") {
+            "disabled" => Some(&text.was_disabled),
+            "enabled" => Some(&text.was_enabled),
+            _ => None,
+        },
     })
 }
 
-async fn entries(visit: &Visit, kind: &str) -> Result<Vec<SignIn>, super::refusal::Refusal> {
+async fn entries(visit: &Visit, kind: &str) -> Answer<Vec<SignIn>> {
     let path = address("/api/v1/audit", &[("kind", kind), ("limit", &SIGN_INS.to_string())]);
     Ok(visit.client.get::<Entries>(&path).await?.items)
 }

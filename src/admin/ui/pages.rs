@@ -7,9 +7,9 @@ use super::navigation::Section;
 use super::organizations::{self, choices, suggestions};
 use super::table::Pages;
 use super::{
-    account, administrators, asset_files, audit, branding, bulk, end_users, explain, groups,
-    import, jobs, lockouts, mail, overview, preferences, routes, sessions, set_up, sign_in, tokens,
-    users,
+    account, administrators, asset_files, audit, branding, bulk, code_step, end_users, explain,
+    groups, import, jobs, lockouts, mail, overview, preferences, routes, sessions, set_up, sign_in,
+    tokens, users,
 };
 use crate::admin::authority::Authority::{Export, Manage, Own, Public, Read, Support};
 use crate::admin::authority::Reach::{Gateway, Organizations, Shared};
@@ -23,10 +23,13 @@ pub(super) fn table() -> Pages {
         .show(Public, Shared, SIGN_IN, sign_in::show)
         .act(Public, Shared, SIGN_IN, sign_in::check)
         .act(Read, Shared, "/sign-out", sign_in::end)
+        .show(Public, Shared, code_step::PATH, sign_in::show_code)
+        .act(Public, Shared, code_step::PATH, sign_in::check_code)
         .show(Public, Shared, set_up::PATH, set_up::back)
         .act(Public, Shared, set_up::PATH, set_up::check)
 
         .show(Read, Shared, "/", overview::show).entry(Section::Gateway, |it| &it.navigation.overview)
+        .act(Manage, Gateway, "/", overview::disabling::act)
 
         .show(Read, Organizations, "/organizations", organizations::list::show)
             .entry(Section::People, |it| &it.organizations.title)
@@ -69,7 +72,7 @@ pub(super) fn table() -> Pages {
         .show(Support, Organizations, "/users/{id}/password", users::password::show)
         .act(Support, Organizations, "/users/{id}/password", users::password::set)
         .show(Read, Organizations, "/users/{id}/invitation", users::page::back)
-        .act(Support, Organizations, "/users/{id}/invitation", users::access::invitation)
+        .act(Support, Organizations, "/users/{id}/invitation", users::invitation::act)
         .show(Read, Organizations, "/users/{id}/mfa", users::page::back)
         .act(Support, Organizations, "/users/{id}/mfa", users::access::reset_mfa)
         .show(Read, Organizations, "/users/{id}/release", users::page::back)

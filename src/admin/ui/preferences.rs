@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::client::{Versioned, Write};
 use super::confirmation::{self, Question};
-use super::fields::{address, segment};
+use super::editing::Editing;
+use super::fields::{Fields, address, segment};
 use super::frame::Frame;
 use super::refusal::Refusal;
 use super::texts::Preferences as Words;
@@ -56,6 +57,20 @@ impl Form {
             url: preferences.disabled_redirect_url.clone().unwrap_or_default(),
         }
     }
+
+    fn of(form: &Fields) -> Self {
+        let (asks_for_sign_in, notifies) = (form.has("secure"), form.has("notify"));
+        Self { asks_for_sign_in, notifies, url: form.get(URL).to_owned() }
+    }
+
+    /// The fields, as a browser sends them.
+    fn values(&self) -> Fields {
+        let mut values = Fields::default().with(URL, &*self.url);
+        for (name, is_checked) in [("secure", self.asks_for_sign_in), ("notify", self.notifies)] {
+            values = if is_checked { values.with(name, "yes") } else { values };
+        }
+        values
+    }
 }
 
 #[derive(Template)]
@@ -64,7 +79,7 @@ struct Page<'a> {
     frame: Frame<'a>,
     text: &'a Words,
     stored: Preferences,
-    version: String,
+    editing: Editing,
     /// The name of the group that new portal users get.
     default_group: String,
     form: Form,
@@ -97,47 +112,27 @@ pub(super) async fn show(visit: Visit) -> PageResult {
     visit.show(&page)
 }
 
-/// What a form does with the preferences: that of the page saves them, one of the first page enables
-/// or disables the portal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Act {
-    Save,
-    Enable,
-    Disable,
-}
-
-/// Saves the form, or what the first page sends.
 pub(super) async fn save(visit: Visit) -> PageResult {
+    visit.chosen(&[("", ())])?;
     let form = &visit.form;
-    let buttons = [("", Act::Save), ("enable", Act::Enable), ("disable", Act::Disable)];
-    let act = visit.chosen(&buttons)?;
     let url = form.get(URL);
-    let patch = match act {
-        Act::Enable => json!({ URL: null }),
-        Act::Disable => json!({ URL: url }),
-        Act::Save => json!({
-            "secure_with_password_if_portal_users_exist": form.has("secure"),
-            "notify_impersonated": form.has("notify"),
-            URL: (!url.is_empty()).then_some(url),
-        }),
-    };
+    let patch = json!({
+        "secure_with_password_if_portal_users_exist": form.has("secure"),
+        "notify_impersonated": form.has("notify"),
+        URL: (!url.is_empty()).then_some(url),
+    });
     let path = address(API, &[("detach", if form.has("detach") { "true" } else { "" })]);
     let write = Write::new(Method::PATCH, &path).with(&patch).at(form.get("version"));
     let saved = match confirmation::needed(&visit, write.clone()).await {
         Ok(Some(changes)) => {
             let text = visit.text();
-            let (title, action) = match act {
-                Act::Enable => (&text.preferences.enable_question, &text.overview.enable),
-                Act::Disable => (&text.preferences.disable_question, &text.overview.disable),
-                Act::Save => (&text.preferences.question, &text.action.save),
-            };
             let question = Question {
-                title: title.to_string(),
-                action: action.to_string(),
+                title: text.preferences.question.to_string(),
+                action: text.action.save.to_string(),
                 to: "",
                 back: &visit.path,
-                is_destructive: act == Act::Disable,
-                keeps_form: form.get("do").is_empty(),
+                is_destructive: false,
+                keeps_form: true,
             };
             return Ok(confirmation::ask(&visit, question, &changes));
         }
@@ -160,31 +155,14 @@ async fn page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Result<Page<'a
     let group = format!("/api/v1/groups/{}", segment(&stored.default_group));
     let default_group = visit.client.get::<Group>(&group).await?.name;
     let in_force = Form::stored(&stored);
-    let typed = &visit.form;
-    let form = match refusal {
-        None => in_force.clone(),
-        // The first page has the address only.
-        Some(_) if typed.get("do") == "disable" => {
-            Form { url: typed.get(URL).to_owned(), ..in_force.clone() }
-        }
-        Some(_) => Form {
-            asks_for_sign_in: typed.has("secure"),
-            notifies: typed.has("notify"),
-            url: typed.get(URL).to_owned(),
-        },
-    };
+    let editing = Editing::of(visit, &version, in_force.values(), refusal);
+    let form = Form::of(editing.shown());
     let is_conflict = refusal.is_some_and(Refusal::is_conflict);
     let url_problem = refusal.and_then(|refusal| refusal.field(URL)).map(str::to_owned);
-    // After a conflict the version is that of the preferences beside the form. Any other time it
-    // stays the one that was read.
-    let version = match typed.get("version") {
-        read if !read.is_empty() && !is_conflict => read.to_owned(),
-        _ => version,
-    };
     Ok(Page {
         frame: visit.frame(),
         text: &visit.text().preferences,
-        version,
+        editing,
         default_group,
         form,
         is_read_only: !visit.may_over_gateway(Authority::Manage),

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::messages::Messages;
 use crate::admin::problem::Problem;
+use crate::credential::secret::Secret;
 use crate::web::problem::TYPE_PREFIX;
 
 /// The kind of [`Refusal::cancelled`].
@@ -33,6 +34,8 @@ pub(super) struct Parts {
     pub(super) errors: Vec<FieldError>,
     /// A second factor to set up, if sign-in requires one and the account has none.
     pub(super) set_up: Value,
+    /// What is sent with the code, if a sign-in needs one; empty otherwise.
+    pub(super) pending: Secret<String>,
 }
 
 /// What is wrong with a field, or at a place of a file.
@@ -58,6 +61,8 @@ struct Document {
     errors: Vec<FieldError>,
     #[serde(default)]
     set_up: Value,
+    #[serde(default)]
+    pending: Secret<String>,
 }
 
 impl Refusal {
@@ -81,7 +86,7 @@ impl Refusal {
     /// From the body of a response with this status.
     pub(super) fn read(status: StatusCode, body: &[u8]) -> Self {
         match serde_json::from_slice::<Document>(body) {
-            Ok(Document { r#type, detail, role, mut errors, set_up }) => {
+            Ok(Document { r#type, detail, role, mut errors, set_up, pending }) => {
                 let kind = r#type.strip_prefix(TYPE_PREFIX).unwrap_or_default().to_owned();
                 // The detail begins with the field whose value another record has.
                 if let ("taken", true, Some((field, message))) =
@@ -90,7 +95,7 @@ impl Refusal {
                     let (field, message) = (field.to_owned(), message.to_owned());
                     errors.push(FieldError { field, file: None, line: None, message });
                 }
-                Self(Box::new(Parts { status, kind, detail, role, errors, set_up }))
+                Self(Box::new(Parts { status, kind, detail, role, errors, set_up, pending }))
             }
             Err(_) => {
                 let mut refusal = Self::broken("the response is not a problem document");
@@ -116,6 +121,18 @@ impl Refusal {
     /// Not an error: the visitor was asked, and wants the form back.
     pub(super) fn cancelled() -> Self {
         Self::of(StatusCode::OK, CANCELLED)
+    }
+
+    /// Whether the visitor was asked, and wants the form back.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.kind == CANCELLED
+    }
+
+    /// The error of a button that would lose what was typed into the form, with these words.
+    pub(super) fn unsaved(words: &str) -> Self {
+        let mut refusal = Self::of(StatusCode::CONFLICT, "unsaved");
+        words.clone_into(&mut refusal.0.detail);
+        refusal
     }
 
     /// The status of a page that shows the form again; `refused` unless the visitor wanted it back.
@@ -154,7 +171,8 @@ impl Refusal {
     fn of(status: StatusCode, kind: &str) -> Self {
         let (kind, detail) = (kind.to_owned(), String::new());
         let (role, errors, set_up) = (None, Vec::new(), Value::Null);
-        Self(Box::new(Parts { status, kind, detail, role, errors, set_up }))
+        let pending = Secret::default();
+        Self(Box::new(Parts { status, kind, detail, role, errors, set_up, pending }))
     }
 
     /// Whether the reason is what was asked for, and not who asks or the state of the gateway: it

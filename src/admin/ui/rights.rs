@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
-use super::organizations::choices::{Choices, SEARCH};
+use super::organizations::choices::{CHOSEN, Choices, SEARCH};
 use super::refusal::{Answer, Refusal};
 use super::texts::Rights;
 use super::visit::Visit;
@@ -52,6 +52,15 @@ impl RightsForm {
             role_problem: None,
             scope_problem: None,
         }
+    }
+
+    /// Adds the fields to those of a form, as a browser sends them.
+    pub(super) fn add_to(&self, form: Fields) -> Fields {
+        let scope = if self.is_limited { "some" } else { "all" };
+        let form = form.with("role", &*self.role).with("scope", scope);
+        let form = if self.impersonate { form.with("impersonate", "yes") } else { form };
+        let ids = self.organizations.ids().into_iter();
+        ids.fold(form, |form, id| form.with(CHOSEN, id))
     }
 
     /// Reads the names of the organizations, and what is found by what is searched for.

@@ -1,4 +1,5 @@
-//! Signing in and out as an administrator.
+//! Signing in and out as an administrator: the password first, then the code, if the account has a
+//! second factor.
 //!
 //! The form has no token, because there is no session yet that it could be bound to; it must come from
 //! a page of ours, which `site` checks for every form.
@@ -7,9 +8,11 @@ use askama::Template;
 use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use serde::Serialize;
+use serde_json::json;
 
 use super::client::Write;
-use super::destination::{SIGN_IN, TO, local};
+use super::code_step;
+use super::destination::{SIGN_IN, TO, local, sign_in_for};
 use super::fields;
 use super::frame::Frame;
 use super::kept_form::{self, Kept};
@@ -26,7 +29,6 @@ const WHY: &str = "why";
 struct Credentials<'a> {
     login: &'a str,
     password: &'a str,
-    code: Option<&'a str>,
 }
 
 #[derive(Template)]
@@ -34,8 +36,6 @@ struct Credentials<'a> {
 struct Page<'a> {
     frame: Frame<'a>,
     login: &'a str,
-    /// Whether the password was right and a code is to be given with it.
-    asks_code: bool,
     problem: Option<String>,
     /// What becomes of a form whose session has ended.
     of_form: Option<&'a Text>,
@@ -45,8 +45,7 @@ struct Page<'a> {
 
 /// The address of the page that leads to another one.
 pub(super) fn address(to: &Uri) -> String {
-    let to = to.path_and_query().map_or("/", |it| it.as_str());
-    fields::address(SIGN_IN, &[(TO, if to == "/" { "" } else { to })])
+    sign_in_for(to.path_and_query().map_or("/", |it| it.as_str()))
 }
 
 pub(super) async fn show(visit: Visit) -> PageResult {
@@ -60,7 +59,6 @@ pub(super) async fn show(visit: Visit) -> PageResult {
     visit.show(&Page {
         frame: visit.frame(),
         login: "",
-        asks_code: false,
         problem,
         of_form: None,
         hidden: vec![(TO.to_owned(), to)],
@@ -78,7 +76,6 @@ pub(super) fn keeping(visit: &Visit, kept: &Kept) -> Response {
     let page = Page {
         frame: visit.frame(),
         login: "",
-        asks_code: false,
         problem: None,
         of_form: Some(of_form),
         hidden: hidden.collect(),
@@ -87,9 +84,8 @@ pub(super) fn keeping(visit: &Visit, kept: &Kept) -> Response {
 }
 
 pub(super) async fn check(visit: Visit) -> PageResult {
-    let form = &visit.form;
-    let (login, password, code) = (form.get("login"), form.raw("password"), form.get("code"));
-    let credentials = Credentials { login, password, code: Some(code).filter(|it| !it.is_empty()) };
+    let (login, password) = (visit.form.get("login"), visit.form.raw("password"));
+    let credentials = Credentials { login, password };
     let write = Write::new(Method::POST, "/api/v1/session").with(&credentials);
     let refusal = match visit.client.send(write).await {
         Ok(opened) => {
@@ -99,30 +95,80 @@ pub(super) async fn check(visit: Visit) -> PageResult {
         Err(refusal) => refusal,
     };
     let text = &visit.text().sign_in;
-    let asks_code = refusal.kind == "code-required" || !code.is_empty();
     let problem = match &*refusal.kind {
-        "code-required" => None,
-        "wrong-credentials" if asks_code => Some(text.wrong_with_code.to_string()),
-        "wrong-credentials" => Some(text.wrong.to_string()),
+        "code-required" => return Ok(code_step::ask(&visit, refusal.pending.expose())),
+        "wrong-credentials" => text.wrong.to_string(),
         "second-factor-missing" if !refusal.set_up.is_null() => {
             return Ok(set_up::ask(&visit, &refusal.set_up, None)?);
         }
-        "locked-out" => Some(text.locked_out.to_string()),
-        "busy" => Some(text.busy.to_string()),
-        _ if refusal.is_about_the_form() => Some(refusal.detail.clone()),
+        "locked-out" => text.locked_out.to_string(),
+        "busy" => text.busy.to_string(),
+        _ if refusal.is_about_the_form() => refusal.detail.clone(),
         _ => return Err(Failure::Api(refusal)),
     };
+    Ok(again(&visit, login, problem))
+}
+
+/// The page again, with what is wrong. It keeps where it leads, and the form that it kept.
+fn again(visit: &Visit, login: &str, problem: String) -> Response {
+    let (form, text) = (&visit.form, &visit.text().sign_in);
     let hidden = form.iter().filter(|(name, _)| *name == TO || kept_form::is_kept(name));
     let page = Page {
         frame: visit.frame(),
         login,
-        asks_code,
-        problem,
+        problem: Some(problem),
         of_form: kept_form::keeps_one(form).then_some(&text.keeps_form),
         hidden: hidden.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
     };
     // A password manager offers to save a password only if the response is not an error.
-    Ok(visit.page(StatusCode::OK, &page))
+    visit.page(StatusCode::OK, &page)
+}
+
+/// The page of the code; without a sign-in that needs one, signing in begins again.
+pub(super) async fn show_code(visit: Visit) -> PageResult {
+    match visit.ui.site.pending_code(&visit.headers) {
+        Some(_) => Ok(code_step::page(&visit, None)),
+        None => visit.go(&sign_in_for(local(visit.query.get(TO)))),
+    }
+}
+
+pub(super) async fn check_code(visit: Visit) -> PageResult {
+    let words = &visit.text().sign_in;
+    let Some(pending) = visit.ui.site.pending_code(&visit.headers) else {
+        return Ok(begin_again(&visit, &words.code_expired));
+    };
+    let code = visit.form.get("code");
+    if code.is_empty() {
+        return Ok(code_step::page(&visit, Some(words.code_missing.as_str())));
+    }
+    let body = json!({ "pending": pending, "code": code });
+    let write = Write::new(Method::POST, "/api/v1/session/code").with(&body);
+    let refusal = match visit.client.send(write).await {
+        Ok(opened) => {
+            let cookie = opened.headers().get(header::SET_COOKIE).cloned();
+            let no_longer_pending = visit.ui.site.set_pending_code(None);
+            let mut response = signed_in(visit, cookie).await?;
+            add_cookie(&mut response, no_longer_pending);
+            return Ok(response);
+        }
+        Err(refusal) => refusal,
+    };
+    let problem = match &*refusal.kind {
+        "session-ended" => return Ok(begin_again(&visit, &words.code_expired)),
+        "locked-out" => return Ok(begin_again(&visit, &words.locked_out)),
+        "wrong-credentials" => words.wrong_code.as_str(),
+        "busy" => words.busy.as_str(),
+        _ if refusal.is_about_the_form() => refusal.detail.as_str(),
+        _ => return Err(Failure::Api(refusal)),
+    };
+    Ok(code_step::page(&visit, Some(problem)))
+}
+
+/// The sign-in page in place of the code's, whose sign-in has ended. It keeps the form that was kept.
+fn begin_again(visit: &Visit, problem: &Text) -> Response {
+    let mut response = again(visit, "", problem.to_string());
+    add_cookie(&mut response, visit.ui.site.set_pending_code(None));
+    response
 }
 
 /// Continues where the visitor wanted to go, or with the form that was kept.

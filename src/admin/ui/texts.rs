@@ -33,7 +33,7 @@ pub(super) use self::end_users::EndUsers;
 pub(super) use self::explain::{Explain, Routes};
 pub(super) use self::groups::Groups;
 pub(super) use self::jobs::{Bulk, Import, Jobs};
-use self::names::Names;
+pub(super) use self::names::Names;
 pub(super) use self::organizations::Organizations;
 pub(super) use self::overview::Overview;
 pub(super) use self::people::People;

@@ -7,10 +7,12 @@ pub(super) mod editor;
 mod for_whom;
 mod form;
 pub(super) mod impersonation;
+pub(super) mod invitation;
 pub(super) mod list;
 pub(super) mod new;
 pub(super) mod page;
 pub(super) mod password;
+mod send_to;
 mod state;
 pub(super) mod tokens;
 

@@ -1,6 +1,7 @@
 //! The warnings of the API in the visitor's language, by their names. What they are about is set as
 //! code.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use askama::Template;
@@ -8,6 +9,30 @@ use askama::Template;
 use super::texts::{Catalogue, Warnings as Words};
 use crate::directory::warning::{ClosedBecause, Subject, Warning, WarningName as Name};
 use crate::web::text::{Filled, Value};
+
+/// The organizations that a warning names by their ids, and permissions likewise. A page names them by
+/// their names.
+#[derive(Debug)]
+pub(super) enum ByIds<'a> {
+    Organizations(&'a mut [Subject]),
+    Permissions(&'a mut [Subject]),
+    Nothing,
+}
+
+impl<'a> ByIds<'a> {
+    pub(super) fn of(warning: &'a mut Warning) -> Self {
+        let about = warning.about.as_mut_slice();
+        match warning.name {
+            Name::OrganizationParked | Name::LinkCloses | Name::LinkOpens | Name::LinkReplaced => {
+                Self::Organizations(about)
+            }
+            // The first is a login.
+            Name::LinkStaysClosed => Self::Organizations(about.get_mut(1..).unwrap_or_default()),
+            Name::PaymentWithoutSignIn => Self::Permissions(about),
+            _ => Self::Nothing,
+        }
+    }
+}
 
 /// A warning in words. Rendered as HTML.
 #[derive(Debug, Template)]
@@ -50,10 +75,10 @@ impl Said {
         let items = lists.iter().map(|subject| Item::of(subject, text)).collect();
         // Reasons to skip something are our own.
         let is_foreign = warning.name != Name::Skipped;
-        let detail = match passes_on(warning) {
-            true if is_foreign => in_parts(&warning.detail),
-            true => in_parts(&text.api.translate(&warning.detail)),
-            false => Vec::new(),
+        let detail = detail(warning);
+        let detail = match is_foreign {
+            true => in_parts(&detail),
+            false => in_parts(&text.api.translate(&detail)),
         };
         Self { name, statement, items, detail, is_foreign }
     }
@@ -74,16 +99,23 @@ impl Item {
     }
 }
 
-/// Whether the detail of a warning is shown: what another program or a file says, or why something is
-/// skipped.
-const fn passes_on(warning: &Warning) -> bool {
-    matches!(
-        warning.name,
-        Name::Skipped
-            | Name::PortalUnreachable
-            | Name::ExpectationsNotMet
-            | Name::PolicyNotReloaded
-    )
+/// What is shown after the statement, and which it does not have: what another program or a file says,
+/// or who is skipped and why.
+fn detail(warning: &Warning) -> Cow<'_, str> {
+    let first = warning.about.first().map_or("", |subject| &*subject.name);
+    match warning.name {
+        Name::Skipped | Name::ExpectationsNotMet => warning.detail.as_str().into(),
+        // It begins with the address, which the statement has.
+        Name::PortalUnreachable => {
+            let detail = warning.detail.strip_prefix(first).and_then(|it| it.strip_prefix(": "));
+            detail.unwrap_or(&warning.detail).into()
+        }
+        Name::PolicyNotReloaded => match warning.more {
+            Some(more) => format!("{first} (and {more} more)").into(),
+            None => first.into(),
+        },
+        _ => "".into(),
+    }
 }
 
 /// A text with names in backquotes, as its parts; `true` for a name.
@@ -132,11 +164,13 @@ fn statement(warning: &Warning, words: &Words) -> String {
         }
         Name::PortalDisabled => {
             let mut parts = vec![words.portal_disabled.with(names())];
-            parts.extend(warning.count.map(|count| words.sessions_stay.of(count)));
+            parts.extend((count > 0).then(|| words.sessions_stay.of(count)));
             html(&parts.iter().collect::<Vec<_>>())
         }
         Name::PortalEnabled => {
-            html(&[&words.portal_enabled.with(), &words.sessions_continue.of(count)])
+            let mut parts = vec![words.portal_enabled.with()];
+            parts.extend((count > 0).then(|| words.sessions_continue.of(count)));
+            html(&parts.iter().collect::<Vec<_>>())
         }
         Name::PaymentWithoutSignIn => html(&[&words.payment_without_sign_in.with(names())]),
         Name::OpensWithoutSignIn => html(&[&words.opens_without_sign_in.with()]),
@@ -146,14 +180,15 @@ fn statement(warning: &Warning, words: &Words) -> String {
         Name::SecondFactorNoLongerAsked => {
             html(&[&words.second_factor_no_longer_asked.with(names())])
         }
-        Name::InvitationSentElsewhere => {
-            html(&[&words.invitation_sent_elsewhere.with(first, second)])
-        }
+        Name::InvitationSentElsewhere => match warning.count {
+            Some(count) => {
+                html(&[&words.invitations_sent_elsewhere.with(count.to_string(), names())])
+            }
+            None => html(&[&words.invitation_sent_elsewhere.with(first, second)]),
+        },
         Name::NameInUse => html(&[&words.name_in_use.with(names())]),
-        // Without a number it is about one row, which the detail names.
-        Name::Skipped => {
-            warning.count.map(|count| words.skipped.of(count).to_string()).unwrap_or_default()
-        }
+        // The detail has it.
+        Name::Skipped => String::new(),
         Name::StoreStale => html(&[&words.store_stale.with()]),
         Name::PortalUnreachable => html(&[&words.portal_unreachable.with(names())]),
         Name::PortalDraining => html(&[&words.portal_draining.with(names())]),
@@ -223,6 +258,46 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_said_twice() {
+        let rows = Warning::new(Name::Skipped, "2 of 242 rows would be skipped").count(2);
+        assert_eq!(said(&rows, "en").trim(), "<span>2 of 242 rows would be skipped</span>");
+        let german = said(&rows, "de");
+        assert_eq!(german.trim(), "<span>2 von 242 Zeilen würden übersprungen</span>");
+
+        let detail = "the policy files have errors, so the policy of today stays in force: \
+                      routes.toml:4: no such permission";
+        let policy = Warning::new(Name::PolicyNotReloaded, detail);
+        let policy = policy.about(["routes.toml:4: no such permission"]);
+        let english = said(&policy, "en");
+        assert_eq!(english.matches("policy files").count(), 1, "{english}");
+        assert_eq!(english.matches("in force").count(), 1, "{english}");
+        assert!(english.contains("routes.toml:4: no such permission</span>"), "{english}");
+        let more = said(&policy.and_more(2), "en");
+        assert!(more.contains("no such permission (and 2 more)</span>"), "{more}");
+
+        let disabled = Warning::new(Name::PortalDisabled, "").about(["https://a.example/"]);
+        assert!(!said(&disabled.clone().count(0), "en").contains("session"));
+        assert!(said(&disabled.count(1), "en").contains("1 open session stays"));
+    }
+
+    #[test]
+    fn invitations_that_go_elsewhere_are_counted() {
+        let name = Name::InvitationSentElsewhere;
+        let one = Warning::new(name, "").about(["ann@a.example", "office@a.example"]);
+        let english = said(&one, "en");
+        assert!(
+            english.contains("goes to <code>office@a.example</code>, not to <code>ann@"),
+            "{english}"
+        );
+        let many = Warning::new(name, "").about(["office@a.example"]).count(240);
+        let german = said(&many, "de");
+        assert!(
+            german.contains("240 Einladungen gehen an <code>office@a.example</code>, nicht"),
+            "{german}"
+        );
+    }
+
+    #[test]
     fn what_another_program_says_stays_in_english() {
         let warning = Warning::new(Name::PortalUnreachable, "`a:1` <refused>").about(["a:1"]);
         let german = said(&warning, "de");
@@ -235,6 +310,8 @@ mod tests {
             german.contains("<span>Zeile 2: Gruppe: Gruppe <code>x</code> gibt es"),
             "{german}"
         );
+        let unreachable = Warning::new(Name::PortalUnreachable, "a:1: refused").about(["a:1"]);
+        assert_eq!(said(&unreachable, "en").matches("a:1").count(), 1);
         let own = said(&Warning::new(Name::StoreStale, "in English"), "de");
         assert!(!own.contains("in English"), "{own}");
     }

@@ -121,10 +121,12 @@ async fn ui_shows_both_versions_after_a_conflict() {
 
     let page = owner.confirm(&form).await;
     assert_eq!(page.status, 409);
-    for words in ["Someone else changed this group", "Theirs", "Chat – Start", "Invoices – View"]
-    {
+    for words in ["Someone else changed this group", "Theirs", "Invoices – View"] {
         page.says(words);
     }
+    // What they granted is no difference: it is kept, whatever the form was opened with.
+    page.lacks("<li>Chat – Start</li>");
+    page.says("name=\"opened.permission\" value=\"chat.start\"");
     page.says("value=\"Mine\"");
     let again = page.form(GROUP).set("do", "save").set("name", "Mine");
     let saved = owner.confirm(&again.set("permission", "invoices.view")).await;
@@ -142,8 +144,12 @@ async fn r5_ui_a_group_in_use_is_deleted_with_a_way_out() {
     let form = owner.open(&path).await.form(&path);
     let refused = owner.submit(&form.clone().set("move_to", "")).await;
     assert_eq!(refused.status, 409);
-    refused.says("role=\"alert\"");
-    let deleted = owner.confirm(&form.set("move_to", "limited")).await;
+    refused.says("id=\"move-problem\">Choose the group that its users get.");
+    refused.lacks("the id of a group");
+    let form = form.set("move_to", "limited");
+    let asked = owner.submit(&form).await;
+    asked.says("Delete the group Sales, and move 1 portal user to Limited Portal Group?");
+    let deleted = owner.confirm(&form).await;
     deleted.says("The group was deleted.");
     assert_eq!(gate.admin.get(&format!("/api/v1/groups/{sales}")).await.status, 404);
 }

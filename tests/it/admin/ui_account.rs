@@ -34,7 +34,7 @@ async fn r50_ui_sign_in_sets_up_a_required_second_factor() {
     wrong.lacks("<svg");
 
     let page = ui.submit(&form.set("password", PASSWORD)).await;
-    page.says("Set up a second factor");
+    page.says("Set up two-step sign-in");
     page.says("<svg");
     page.lacks(PASSWORD);
     let app = scan(&page);

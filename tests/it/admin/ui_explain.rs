@@ -70,7 +70,49 @@ async fn ui_a_reference_leads_to_the_ways_out() {
     ui.open(&at).await.says("The group has this permission now.");
     let unknown = ui.open("/explain?reference=none").await;
     assert_eq!(unknown.status, 404);
-    unknown.says("class=\"note alert\"");
+    unknown.says("id=\"reference-problem\"");
+}
+
+#[tokio::test]
+async fn ui_a_reference_says_that_the_person_was_moved() {
+    let gate = refusing().await;
+    gate.admin.group("Payers", &["portal.access", "tickets.create", "invoices.view"]).await;
+    let mut liam = Browser::at(&gate);
+    liam.sign_in("liam", PASSWORD).await;
+    let refused = liam.fetch("/closed/a").await;
+    let at = format!("/explain?reference={}", refused.problem()["request_id"].as_str().unwrap());
+    let mut ui = AdminUi::owner(&gate).await;
+    let page = ui.open(&at).await;
+    page.lacks("liam is in the group");
+    ui.submit(&page.form("/explain/move")).await.says("The person was moved.");
+    let page = ui.open(&at).await;
+    page.says("liam is in the group Payers now, which has this permission.");
+    page.lacks("The group has this permission now.");
+}
+
+#[tokio::test]
+async fn ui_explain_names_the_field_that_is_wrong() {
+    let gate = refusing().await;
+    gate.admin.organization("Globex GmbH").await;
+    gate.admin.organization("Initech North").await;
+    gate.admin.organization("Initech South").await;
+    let mut ui = AdminUi::owner(&gate).await;
+    for (query, status, problem) in [
+        ("who=user&target=/a", 422, "id=\"user-problem\">Enter the login of a portal user."),
+        ("who=link&target=/a", 422, "id=\"link-problem\">Enter an organization"),
+        ("who=user&user=none&target=/a", 404, "id=\"user-problem\">"),
+        ("who=link&link=Initech&target=/a", 404, "Initech North</a>"),
+        ("who=anonymous&target=/a&method=%3C", 422, "id=\"method-problem\">"),
+    ] {
+        let page = ui.open(&format!("/explain?{query}")).await;
+        assert_eq!(page.status, status, "{query}");
+        page.says(problem);
+        page.lacks("data-decision");
+    }
+    let page = ui.open("/explain?who=link&link=Globex%20GmbH&target=/closed/a").await;
+    assert_eq!(page.status, 200);
+    page.says("data-decision");
+    page.lacks("field-problem");
 }
 
 #[tokio::test]

@@ -51,9 +51,10 @@ async fn r60_ui_disables_the_portal_after_asking() {
     let gate = gate().start().await;
     let mut owner = AdminUi::owner(&gate).await;
     let page = owner.open("/").await;
-    let form = page.form("/preferences").set("do", "disable");
+    let form = page.form("/").set("do", "disable");
     let refused = owner.submit(&form.clone().set("disabled_redirect_url", "ftp://a.example")).await;
-    assert_eq!(refused.status, 409);
+    assert_eq!(refused.status, 422);
+    refused.says("<h1>Overview</h1>");
     refused.says("must begin with “http://” or “https://”");
     refused.says("aria-invalid=\"true\"");
     refused.says("value=\"ftp://a.example\"");
@@ -62,15 +63,22 @@ async fn r60_ui_disables_the_portal_after_asking() {
     let asked = owner.submit(&form.set("disabled_redirect_url", url)).await;
     asked.says("Disable the portal?");
     asked.says("data-warning=");
+    asked.lacks("open session");
     let preferences = async || gate.admin.get("/api/v1/preferences").await.ok();
     assert!(preferences().await["disabled_redirect_url"].is_null(), "it was only asked");
-    let confirmed = asked.form("/preferences");
-    owner.submit(&confirmed).await.says("Saved.");
+    let confirmed = asked.form("/");
+    let page = owner.submit(&confirmed).await;
+    assert_eq!(page.at, "/?done=disabled");
+    page.says("The portal was disabled.");
     assert_eq!(preferences().await["disabled_redirect_url"], url);
 
     let page = owner.open("/").await;
     page.says("redirects to https://status.example/");
-    owner.confirm(&page.form("/preferences").set("do", "enable")).await.says("Saved.");
+    let enable = page.form("/").set("do", "enable");
+    let asked = owner.submit(&enable).await;
+    asked.says("The portal is open again.");
+    asked.lacks("open session");
+    owner.confirm(&enable).await.says("The portal was enabled.");
     assert!(preferences().await["disabled_redirect_url"].is_null());
 }
 
@@ -135,6 +143,7 @@ async fn ui_token_is_shown_once_and_can_be_limited_and_revoked() {
     let created = owner.submit(&form.set("expires", "2099-01-01")).await;
     let (_, token) = created.html.split_once("id=\"new-token\">").unwrap();
     assert!(token.starts_with("portcullis_"), "{}", created.html);
+    created.says(&format!(" http://{}/api/v1/status", gate.admin_address));
     let list = owner.open("/tokens").await;
     list.says("CI &#38; &#60;b&#62;");
     list.lacks("portcullis_");
@@ -193,7 +202,7 @@ async fn ui_administrators_are_created_edited_and_deleted() {
     let set = form.clone().set("do", "password").set("password", PASSWORD).set("version", "");
     owner.submit(&set).await.says("The password was set.");
     let asked = owner.submit(&form.clone().set("do", "mfa").set("version", "")).await;
-    asked.says("Issue another second factor for theo?");
+    asked.says("Set up two-step sign-in for theo again?");
     owner.submit(&asked.form(&at)).await.says("<svg");
     let asked = owner.submit(&form.set("do", "delete").set("version", "")).await;
     owner.submit(&asked.form(&at)).await.says("The administrator was deleted.");
@@ -233,6 +242,20 @@ async fn ui_audit_log_is_filtered_and_shows_differences() {
     assert_eq!(owner.open("/audit?since=never").await.status, 422);
     owner.open("/audit?actor=token%3Anone").await.says("Nothing matches.");
 
+    // A name as the column shows it.
+    for name in ["socket", "Admin%20socket"] {
+        let list = owner.open(&format!("/audit?actor={name}&kind=group.changed")).await;
+        list.says("<td title=\"group.changed\">");
+        list.says(">Admin socket</a>");
+        list.says("<span class=\"quiet\">Permissions</span>");
+    }
+    let new = owner.open("/organizations/new").await.form("/organizations/new");
+    assert_eq!(owner.submit(&new.set("name", "Globex")).await.status, 200);
+    let by_olga = owner.open("/audit?actor=olga").await;
+    by_olga.says(">olga</a>");
+    by_olga.lacks("<td title=\"group.changed\">");
+    owner.open("/audit?actor=olgas").await.says("Nothing matches.");
+
     let entries = gate.admin.get("/api/v1/audit?kind=group.changed").await.ok();
     let number = &entries["items"][0]["number"];
     let entry = owner.open(&format!("/audit/{number}")).await;
@@ -240,6 +263,8 @@ async fn ui_audit_log_is_filtered_and_shows_differences() {
     entry.says("<div class=\"added\">invoices.view</div>");
     entry.says("Group changed: &#60;script&#62;");
     entry.says("1 unchanged");
+    entry.says("title=\"permissions\">Permissions");
+    entry.says("<dd>Admin socket</dd>");
     assert_eq!(owner.open("/audit/999999").await.status, 404);
 }
 

@@ -76,6 +76,24 @@ async fn r43_ui_bulk_shows_what_it_does_before_it_does_it() {
 }
 
 #[tokio::test]
+async fn r41_ui_bulk_says_that_invitations_go_to_the_office() {
+    let gate = gate().start().await;
+    let acme = json!({ "id": "acme", "name": "Acme", "email": "office@acme.example" });
+    gate.admin.post("/api/v1/organizations", acme).await.created();
+    for login in ["ann@acme.example", "bob@acme.example"] {
+        let user = json!({ "organization": "acme", "login": login });
+        gate.admin.post("/api/v1/users", user).await.created();
+    }
+    let mut ui = AdminUi::owner(&gate).await;
+    let form = ui.open("/bulk").await.form("/bulk").set("which", "all").set("do", "preview");
+    let enable = ui.submit(&form.clone().set("action", "enable")).await;
+    enable.says("data-warning=\"invitation-sent-elsewhere\"");
+    enable.says("2 invitations go to <code>office@acme.example</code>");
+    let disable = ui.submit(&form.set("action", "disable")).await;
+    disable.lacks("invitation-sent-elsewhere");
+}
+
+#[tokio::test]
 async fn r43_ui_bulk_needs_an_administrator_and_its_scope() {
     let gate = gate().start().await;
     customers(&gate).await;

@@ -49,6 +49,37 @@ async fn ui_organizations_are_created_edited_and_deleted() {
 }
 
 #[tokio::test]
+async fn ui_a_conflict_keeps_only_the_fields_that_one_changed() {
+    let gate = gate().start().await;
+    let acme = gate.admin.organization("Acme").await;
+    let api = format!("/api/v1/organizations/{acme}");
+    gate.admin.patch(&api, json!({ "email": "old@acme.example" })).await.ok();
+    let mut ui = AdminUi::of_role(&gate, "administrator").await;
+    let edit = format!("/organizations/{acme}/edit");
+    let form = ui.open(&edit).await.form(&edit).set("email", "old@acme.example");
+    gate.admin.patch(&api, json!({ "email": "new@acme.example" })).await.ok();
+
+    let conflict = ui.submit(&form.set("name", "Acme Ltd")).await;
+    assert_eq!(conflict.status, 409);
+    conflict.says("<td>Acme</td><td>Acme Ltd</td>");
+    conflict.lacks("<td>new@acme.example</td>");
+    conflict.says("type=\"email\" value=\"new@acme.example\"");
+    conflict.lacks("value=\"old@acme.example\"");
+    // A field that was changed on this page keeps what was typed.
+    let again = conflict.form(&edit).set("name", "Acme Ltd").set("email", "mine@acme.example");
+    gate.admin.patch(&api, json!({ "email": "third@acme.example" })).await.ok();
+    let conflict = ui.submit(&again).await;
+    conflict.says("<td>third@acme.example</td><td>mine@acme.example</td>");
+    let again = conflict.form(&edit).set("name", "Acme Ltd").set("email", "mine@acme.example");
+    ui.confirm(&again).await.says("Saved.");
+    let stored = gate.admin.get(&api).await.ok();
+    assert_eq!(
+        (&stored["name"], &stored["email"]),
+        (&json!("Acme Ltd"), &json!("mine@acme.example"))
+    );
+}
+
+#[tokio::test]
 async fn ui_an_organization_with_people_is_not_deleted() {
     let gate = gate().start().await;
     let acme = gate.admin.acme_with_user("liam", "limited").await;
@@ -77,6 +108,8 @@ async fn ui_r12_the_page_says_what_the_secure_link_does() {
     let replace = shown.form(&change).set("do", "replace");
     let asked = ui.submit(&replace).await;
     asked.says("Replace the secure link of Acme?");
+    asked.says("The secure link of <code>Acme</code> stops working.");
+    asked.lacks(&format!("<code>{acme}</code>"));
     assert_eq!(gate.admin.secure_link(&acme).await, secure_link);
     ui.confirm(&replace).await.says("The old one no longer works");
     assert_ne!(gate.admin.secure_link(&acme).await, secure_link);
@@ -86,6 +119,35 @@ async fn ui_r12_the_page_says_what_the_secure_link_does() {
     let form = shown.form(&change);
     ui.confirm(&form.clone().set("do", "off")).await.says("switched off and opens nothing");
     ui.confirm(&form.set("do", "on")).await.says("Asks to sign in");
+}
+
+#[tokio::test]
+async fn ui_r12_a_link_that_opens_nothing_is_not_shown_as_open() {
+    let gate = gate().start().await;
+    let acme = gate.admin.acme_with_user("liam", "limited").await;
+    let empty = gate.admin.organization("Globex").await;
+    let mut ui = AdminUi::of_role(&gate, "administrator").await;
+    let page = |id: &str| format!("/organizations/{id}");
+    let api = |id: &str| format!("/api/v1/organizations/{id}");
+    let parked = json!({ "parked": { "reason": "moving" } });
+    gate.admin.patch(&api(&acme), parked).await.ok();
+    let shown = ui.open(&page(&acme)).await;
+    shown.says("says why the portal is closed");
+    shown.lacks("Asks to sign in");
+
+    let shown = ui.open(&page(&empty)).await;
+    shown.says("Opens the portal");
+    let off = shown.form(&format!("{}/link/change", page(&empty))).set("do", "off");
+    let asked = ui.submit(&off).await;
+    asked.says("<strong>Visitors of the secure link</strong> will lose access to the portal");
+    asked.lacks("1 person");
+    let disabled = json!({ "disabled_redirect_url": "https://status.example/" });
+    gate.admin.patch("/api/v1/preferences", disabled).await.ok();
+    for id in [&acme, &empty] {
+        let shown = ui.open(&page(id)).await;
+        shown.says("The portal is disabled");
+        shown.lacks("Opens the portal");
+    }
 }
 
 #[tokio::test]

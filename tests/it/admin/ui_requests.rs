@@ -35,6 +35,7 @@ async fn ui_a_form_of_an_unknown_button_does_nothing() {
         "/account",
         "/bulk",
         "/import",
+        "/",
         "/preferences",
         "/groups/limited",
         &link,

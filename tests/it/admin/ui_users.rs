@@ -71,7 +71,7 @@ async fn ui_r15_a_person_is_invited_with_the_login_proposed() {
     let form = page.form(NEW).set("login", "ann@acme.example").set("group", "limited");
     let form = form.set("way", "invite").set("require_mfa", "yes");
     let asked = ui.submit(&form).await;
-    asked.says("The secure link of <code>acme</code> no longer opens sessions.");
+    asked.says("The secure link of <code>Acme</code> no longer opens sessions.");
     // Cancelling leads back to the form with everything that was typed.
     let confirmation = asked.forms().into_iter().find(|it| it.get("confirmed").is_some());
     let back = ui.submit(&confirmation.unwrap().set("cancelled", "yes")).await;
@@ -127,13 +127,15 @@ async fn ui_the_second_of_two_editors_sees_both_versions() {
     let mine = form.set("name", SCRIPT).set("group", "limited").set("require_mfa", "yes");
     let conflict = ui.submit(&mine).await;
     assert_eq!(conflict.status, 409);
-    conflict.says("<td>Admin Portal Group</td><td>Limited Portal Group</td>");
     conflict.says("<td>Theirs</td>");
+    conflict.lacks("<td>Admin Portal Group</td>");
+    conflict.says("<option value=\"admin\" selected>");
     conflict.says("<td>No</td><td>Yes</td>");
     let mine = conflict.form(&page).set("login", "liam@acme.example").set("name", "Mine");
-    let saved = ui.confirm(&mine.set("group", "limited")).await;
+    let saved = ui.confirm(&mine.set("group", "admin").set("require_mfa", "yes")).await;
     assert_eq!(saved.at, format!("{page}?done=saved"));
-    assert_eq!(stored(&gate, "liam@acme.example").await["name"], "Mine");
+    let stored = stored(&gate, "liam@acme.example").await;
+    assert_eq!((&stored["name"], &stored["group"]), (&json!("Mine"), &json!("admin")));
 }
 
 #[tokio::test]
@@ -153,6 +155,42 @@ async fn ui_r40_an_invitation_is_sent_again_and_withdrawn() {
     let withdraw = invite.set("do", "withdraw");
     ui.confirm(&withdraw).await.says("The invitation was withdrawn.");
     assert_eq!(stored(&gate, "liam").await["status"], "no_password");
+}
+
+#[tokio::test]
+async fn ui_r41_an_invitation_is_sent_again_to_the_same_address() {
+    let gate = gate().start().await;
+    acme(&gate).await;
+    let user = json!({
+        "organization": "acme", "login": "ivy", "group": "limited", "invite": true,
+        "send_to": "ivy@other.example",
+    });
+    let id = gate.admin.post("/api/v1/users", user).await.created();
+    let mut ui = AdminUi::of_role(&gate, "technician").await;
+    let page = format!("/users/{id}");
+    let shown = ui.open(&page).await;
+    shown.says("type=\"email\" value=\"ivy@other.example\"");
+    let form = shown.form(&format!("{page}/invitation")).set("send_to", "ivy@other.example");
+    ui.submit(&form).await.says("Send the invitation for ivy to ivy@other.example?");
+    ui.confirm(&form).await.says("The invitation will be sent.");
+    let sent_to = async || stored(&gate, "ivy").await["invitation"]["sent_to"].clone();
+    assert_eq!(sent_to().await, "ivy@other.example");
+
+    let elsewhere = form.clone().set("send_to", "ivy@home.example");
+    ui.confirm(&elsewhere).await.says("The invitation will be sent.");
+    assert_eq!(sent_to().await, "ivy@home.example");
+    let cancelled = ui.submit(&elsewhere.set("cancelled", "yes")).await;
+    assert_eq!(cancelled.status, 200);
+    cancelled.says("value=\"ivy@home.example\"");
+    let refused = ui.submit(&form.clone().set("send_to", "nowhere")).await;
+    assert_eq!(refused.status, 422);
+    refused.says("id=\"send_to-problem\"");
+    refused.says("value=\"nowhere\"");
+    assert_eq!(sent_to().await, "ivy@home.example");
+
+    // The organization's own address is named too.
+    let usual = form.set("send_to", "");
+    ui.submit(&usual).await.says("Send the invitation for ivy to office@acme.example?");
 }
 
 #[tokio::test]
@@ -263,7 +301,7 @@ async fn ui_disabling_resetting_and_deleting_ask_first() {
     ui.open("/users?state=active").await.lacks(&page);
     ui.confirm(&disable.set("do", "enable")).await.lacks("This account is disabled");
     let delete = shown.form(&format!("{page}/delete"));
-    ui.submit(&delete).await.says("The secure link of <code>acme</code>");
+    ui.submit(&delete).await.says("The secure link of <code>Acme</code>");
     assert_eq!(ui.confirm(&delete).await.at, "/users?done=deleted");
     assert_eq!(ui.open(&page).await.status, 404);
 }
@@ -299,7 +337,7 @@ async fn ui_bulk_actions_ask_first_and_queue_a_job() {
     }
     let moved = both.set("do", "group").set("group", "no-access");
     let asked = ui.submit(&moved).await;
-    asked.says("2 portal users?");
+    asked.says("Move to the group No Portal Access Group: 2 portal users?");
     asked.says("<strong>2 people</strong> will lose access to the portal");
     let at = ui.confirm(&moved).await.at;
     assert!(at.starts_with("/jobs/"), "{at}");

@@ -76,7 +76,68 @@ async fn faults_of(chrome: &Chrome, address: &str, gate: &TestGate) -> Vec<Strin
             faults.push(format!("{address}, {scheme}: {}", violation.as_str().unwrap()));
         }
     }
+    faults.extend(faults_on_phone(chrome, address).await);
     faults
+}
+
+/// What axe-core, which must be loaded, finds on a phone: parts that scroll, for example.
+async fn faults_on_phone(chrome: &Chrome, address: &str) -> Vec<String> {
+    chrome.on_phone().await;
+    let violations = chrome.ask_later(CHECK).await;
+    chrome.at_desk().await;
+    let said = violations.as_array().unwrap().iter();
+    said.map(|it| format!("{address}, on a phone: {}", it.as_str().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn description_of_the_api_is_sound_on_a_phone() {
+    let gate = gate().await;
+    let chrome = signed_in(&gate).await;
+    chrome.goto("/docs/users").await;
+    chrome.ask(AXE).await;
+    let faults = faults_on_phone(&chrome, "/docs/users").await;
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Searching for an organization keeps the password that was typed, and the box of what is found is not
+/// shown before.
+#[tokio::test]
+async fn ui_search_for_a_scope_keeps_the_typed_password() {
+    let gate = gate().await;
+    let chrome = signed_in(&gate).await;
+    chrome.goto("/administrators/new").await;
+    let shown = "return getComputedStyle(document.querySelector('#organizations')).display";
+    assert_eq!(chrome.ask(shown).await, "none");
+    chrome.fill("password", "Typed-Horse-7-Battery").await;
+    chrome.fill("organization_search", "acm").await;
+    chrome.find("button[data-finds]").await.click().await.unwrap();
+    chrome.find("#organizations input[name=organization]").await;
+    assert_eq!(chrome.ask(shown).await, "block");
+    let password = "return document.querySelector('[name=password]').value";
+    assert_eq!(chrome.ask(password).await, "Typed-Horse-7-Battery");
+    chrome.quiet().await;
+}
+
+/// The menu of a phone takes the focus, and leads to the own account.
+#[tokio::test]
+async fn ui_menu_of_a_phone_has_the_focus_and_the_account() {
+    const ESCAPE: &str = "\u{e00c}";
+    let gate = gate().await;
+    let chrome = signed_in(&gate).await;
+    chrome.on_phone().await;
+    chrome.goto("/groups").await;
+    chrome.find(".menu-button").await.click().await.unwrap();
+    chrome.find("#navigation:focus").await;
+    chrome.keys(ESCAPE).await;
+    chrome.find(".menu-button:focus").await;
+    chrome.find(".menu-button").await.click().await.unwrap();
+    chrome.in_view("#navigation .own a").await;
+    chrome.find("#navigation .own a").await.click().await.unwrap();
+    chrome.arrives("/account").await;
+    chrome.quiet().await;
+    chrome.at_desk().await;
+    let own = "return getComputedStyle(document.querySelector('#navigation .own')).display";
+    assert_eq!(chrome.ask(own).await, "none", "the bar has it");
 }
 
 /// The keyboard alone: a new group with two permissions.

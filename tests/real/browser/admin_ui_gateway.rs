@@ -53,7 +53,7 @@ async fn r60_ui_overview_disables_and_enables_the_portal() {
     chrome.press("Disable the portal").await;
     chrome.sees("Disable the portal?").await;
     chrome.press("Disable the portal").await;
-    chrome.sees("Saved.").await;
+    chrome.sees("The portal was disabled.").await;
     assert_eq!(gate.get("/open/a").by_browser().send().await.status, 302);
     chrome.press("Overview").await;
     chrome.sees("redirects to https://status.example/").await;
@@ -61,7 +61,7 @@ async fn r60_ui_overview_disables_and_enables_the_portal() {
     chrome.press("Enable the portal").await;
     chrome.sees("Enable the portal?").await;
     chrome.press("Enable the portal").await;
-    chrome.sees("Saved.").await;
+    chrome.sees("The portal was enabled.").await;
     assert_eq!(redirect(&gate).await, Value::Null);
     // The page shows by itself what has changed.
     chrome.press("Overview").await;

@@ -49,6 +49,11 @@ pub(in crate::admin::ui) async fn new(visit: Visit) -> PageResult {
 pub(in crate::admin::ui) async fn create(visit: Visit) -> PageResult {
     let mut form = Form::sent(&visit.form);
     if form.rights.searches(&visit).await? {
+        // No page shows a password again.
+        if !visit.form.raw("password").is_empty() {
+            let words = &visit.text().administrators;
+            form.password_problem = Some(words.password_again.to_string());
+        }
         return visit.show(&page(&visit, form, None));
     }
     let mut document = form.document();

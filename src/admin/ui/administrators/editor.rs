@@ -11,6 +11,7 @@ use super::form::Form;
 use super::{Administrator, path};
 use crate::admin::ui::client::{Versioned, Write};
 use crate::admin::ui::confirmation::{self, Question};
+use crate::admin::ui::editing::Editing;
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::rights::FIND;
@@ -42,11 +43,11 @@ struct Page<'a> {
     rights_text: &'a Rights,
     administrator: Administrator,
     version: String,
+    editing: Editing,
     sessions: Vec<Session>,
     form: Form,
     done: Option<&'a Text>,
     problem: Option<String>,
-    is_conflict: bool,
     /// Whether it is the visitor's own account.
     is_own: bool,
 }
@@ -117,8 +118,8 @@ pub(in crate::admin::ui) async fn act(visit: Visit) -> PageResult {
     let act = Act::of(&visit)?;
     let mut sent = Form::sent(&visit.form);
     if act == Act::Save && sent.rights.searches(&visit).await? {
-        let version = visit.form.get("version").to_owned();
-        let page = Page { form: sent, version, ..page(&visit, stored, None).await? };
+        let editing = Editing::again(&visit);
+        let page = Page { form: sent, editing, ..page(&visit, stored, None).await? };
         return visit.show(&page);
     }
     let write = act.write(&visit, &paths).at(visit.form.get("version"));
@@ -177,22 +178,23 @@ async fn page<'a>(
     let words = &visit.text().administrators;
     let path = format!("{}/sessions?limit={SESSIONS}", path(&administrator.id));
     let sessions = visit.client.get::<Listed>(&path).await?.items;
-    let form = match Act::of(visit)? {
-        Act::Save if refusal.is_some() => Form::sent(&visit.form),
-        _ => Form::stored(&administrator),
+    let of_save = refusal.filter(|_| Act::of(visit).is_ok_and(|act| act == Act::Save));
+    let values = Form::stored(&administrator).values();
+    let editing = Editing::of(visit, &version, values, of_save);
+    let form = match of_save {
+        Some(_) => Form::sent(editing.shown()),
+        None => Form::stored(&administrator),
     };
     let mut form = refusal.iter().fold(form, |form, refusal| form.with_problems(refusal));
     form.rights.read(visit).await?;
-    let is_conflict = refusal.is_some_and(Refusal::is_conflict);
+    let is_conflict = editing.is_conflict();
     Ok(Page {
         frame: visit.frame(),
         text: words,
         rights_text: &visit.text().rights,
         is_own: visit.who.as_ref().is_some_and(|who| who.login() == administrator.login),
-        version: match refusal {
-            Some(_) if !is_conflict => visit.form.get("version").to_owned(),
-            _ => version,
-        },
+        version,
+        editing,
         administrator,
         sessions,
         done: match visit.query.get("done") {
@@ -204,6 +206,5 @@ async fn page<'a>(
         },
         problem: refusal.filter(|_| !is_conflict).and_then(|refusal| form.general(refusal)),
         form,
-        is_conflict,
     })
 }

@@ -63,6 +63,11 @@ impl Form {
         (!is_shown).then(|| refusal.detail.clone())
     }
 
+    /// The fields that can be changed later, as a browser sends them.
+    pub(super) fn values(&self) -> Fields {
+        self.rights.add_to(Fields::default().with("email", &*self.email))
+    }
+
     /// The members of the API's document that can be changed later.
     pub(super) fn document(&self) -> Map<String, Value> {
         let mut document = self.rights.document();

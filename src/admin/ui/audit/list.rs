@@ -19,6 +19,9 @@ const LIMIT: &str = "50";
 /// The filters, as the API names them.
 const FILTERS: [&str; 6] = ["actor", "user", "organization", "kind", "since", "until"];
 
+/// The kinds of actors that have names.
+const KINDS: [&str; 4] = ["administrator", "token", "portal-user", "system"];
+
 #[derive(Debug, Deserialize)]
 struct Listed {
     items: Vec<Entry>,
@@ -50,7 +53,7 @@ struct Page<'a> {
     kinds: Vec<(&'a str, &'a str)>,
     may_export: bool,
     organization: Field<'a>,
-    /// The organizations that the filter may mean: an address of this page, and a name.
+    /// What a filter may mean: an address of this page, and a name.
     matches: Vec<(String, String)>,
     refusal: Option<Refusal>,
 }
@@ -74,7 +77,13 @@ impl Page<'_> {
 pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
     let text = &visit.text().audit;
     let meant = filter::meant(&visit, visit.query.get("organization")).await?;
-    let (listed, refusal) = match entries(&visit, &meant.id).await {
+    let typed = visit.query.get("actor");
+    let actors = actors(&visit, typed).await?;
+    let actor = match actors.as_slice() {
+        [(key, _)] => key.as_str(),
+        _ => typed,
+    };
+    let (listed, refusal) = match entries(&visit, &meant.id, actor).await {
         Ok(listed) => (listed, None),
         Err(refusal) if refusal.is_about_the_form() => {
             (Listed { items: Vec::new(), next: None, hidden: None }, Some(refusal))
@@ -84,6 +93,13 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
     let Listed { items: entries, next, hidden } = listed;
     let filters = visit.query.without(&["after"]);
     let at = |fields: Fields| format!("/audit?{}", fields.encoded());
+    let mut matches = meant.links(&visit);
+    if actors.len() > 1 {
+        let others = filters.without(&["actor"]);
+        for (key, words) in &actors {
+            matches.push((at(others.clone().with("actor", key.as_str())), words.clone()));
+        }
+    }
     let status = if refusal.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = Page {
         frame: visit.frame(),
@@ -97,19 +113,19 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
         organization: Field::new("organization", &text.organization)
             .value(&*meant.id)
             .suggestions(suggestions::PATH),
-        matches: meant.links(&visit),
+        matches,
         may_export: visit.may_over_gateway(Authority::Export),
         refusal,
     };
     Ok(visit.page(status, &page))
 }
 
-async fn entries(visit: &Visit, organization: &str) -> Answer<Listed> {
+async fn entries(visit: &Visit, organization: &str, actor: &str) -> Answer<Listed> {
     let query = &visit.query;
     let user = user_id(visit, query.get("user")).await?;
     let mut parameters = vec![("limit", LIMIT), ("after", query.get("after")), ("user", &user)];
-    parameters.push(("organization", organization));
-    let others = FILTERS.iter().filter(|name| !["user", "organization"].contains(name));
+    parameters.extend([("organization", organization), ("actor", actor)]);
+    let others = FILTERS.iter().filter(|name| !["user", "organization", "actor"].contains(name));
     parameters.extend(others.map(|name| (*name, query.get(name))));
     visit.client.get(&address(API, &parameters)).await
 }
@@ -120,9 +136,38 @@ async fn user_id(visit: &Visit, typed: &str) -> Answer<String> {
     if typed.is_empty() {
         return Ok(String::new());
     }
-    let path = address("/api/v1/users", &[("login", typed), ("limit", "1")]);
+    Ok(with_login(visit, typed).await?.unwrap_or_else(|| typed.to_owned()))
+}
+
+/// The id of the portal user with this login.
+async fn with_login(visit: &Visit, login: &str) -> Answer<Option<String>> {
+    let path = address("/api/v1/users", &[("login", login), ("limit", "1")]);
     let found = visit.client.get::<Users>(&path).await?.items.into_iter().next();
-    Ok(found.map_or_else(|| typed.to_owned(), |user| user.id))
+    Ok(found.map(|user| user.id))
+}
+
+/// Who is meant by a name that the list shows, as the API names actors, and in words: those of the
+/// actors with this name that have entries. What names its kind is meant as it is.
+async fn actors(visit: &Visit, typed: &str) -> Answer<Vec<(String, String)>> {
+    let names = &visit.text().names;
+    let is_key = typed == "socket" || typed.split_once(':').is_some_and(|it| KINDS.contains(&it.0));
+    if typed.is_empty() || is_key {
+        return Ok(Vec::new());
+    }
+    let mut possible = vec![("administrator", typed.to_owned()), ("token", typed.to_owned())];
+    possible.extend(with_login(visit, typed).await?.map(|id| ("portal-user", id)));
+    possible.extend(names.part(typed).map(|part| ("system", part.to_owned())));
+    let mut found = Vec::new();
+    for (kind, name) in possible {
+        let is_socket = kind == "system" && name == "socket";
+        let (kind, key) =
+            if is_socket { ("socket", name) } else { (kind, format!("{kind}:{name}")) };
+        let path = address(API, &[("actor", &key), ("limit", "1")]);
+        if !visit.client.get::<Listed>(&path).await?.items.is_empty() {
+            found.push((key, format!("{typed} ({})", names.actors.of(kind))));
+        }
+    }
+    Ok(found)
 }
 
 /// All kinds of entries with the words for each, in the order of the words.

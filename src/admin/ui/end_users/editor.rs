@@ -9,8 +9,9 @@ use super::{EndUser, fields, organization_of};
 use crate::admin::ui::change::carry_out;
 use crate::admin::ui::client::{Versioned, Write};
 use crate::admin::ui::confirmation::Question;
+use crate::admin::ui::editing::Editing;
 use crate::admin::ui::field::Field;
-use crate::admin::ui::fields::address;
+use crate::admin::ui::fields::{Fields, address};
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::listed::Listed;
 use crate::admin::ui::organizations::Organization;
@@ -31,7 +32,7 @@ struct Page<'a> {
     users_text: &'a Users,
     organization: Organization,
     end_user: EndUser,
-    version: String,
+    editing: Editing,
     fields: [Field<'a>; 2],
     users: Vec<User>,
     may_manage: bool,
@@ -49,21 +50,17 @@ async fn page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Answer<Page<'a
     let Versioned { record: end_user, version } =
         visit.client.record::<EndUser>(&api_of(visit)).await?;
     let users = address("/api/v1/users", &[("end_user", &end_user.id), ("limit", "10")]);
-    let (text, form) = (&visit.text().end_users, &visit.form);
-    let is_conflict = refusal.is_some_and(Refusal::is_conflict);
+    let text = &visit.text().end_users;
     let email = end_user.email.clone().unwrap_or_default();
+    let stored = Fields::default().with("name", &*end_user.name).with("email", &*email);
+    let editing = Editing::of(visit, &version, stored, refusal);
+    let is_conflict = editing.is_conflict();
     let conflict = is_conflict.then(|| {
+        let form = editing.shown();
         let name = (&text.name, end_user.name.clone(), form.get("name").to_owned());
-        let email = (&text.email, email.clone(), form.get("email").to_owned());
+        let email = (&text.email, email, form.get("email").to_owned());
         Conflict::of(&visit.text().people, [name, email])
     });
-    // After a conflict the version is that of the record that is shown beside the form.
-    let version = match refusal {
-        Some(_) if !is_conflict => form.get("version").to_owned(),
-        _ => version,
-    };
-    let [name_field, email_field] = fields(text);
-    let fields = [name_field.value(&*end_user.name), email_field.value(email)];
     let problem = refusal.filter(|_| !is_conflict).and_then(|it| it.apart_from(&["name", "email"]));
     Ok(Page {
         frame: visit.frame(),
@@ -73,8 +70,8 @@ async fn page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Answer<Page<'a
         organization: organization_of(visit).await?,
         users: visit.client.get::<Listed<User>>(&users).await?.items,
         end_user,
-        version,
-        fields: fields.map(|field| field.after(visit, refusal)),
+        fields: fields(text).map(|field| field.of(&editing, refusal)),
+        editing,
         may_manage: visit.may(Authority::Manage),
         done: match visit.query.get("done") {
             "created" => Some(&text.created),

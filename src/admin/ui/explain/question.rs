@@ -39,6 +39,26 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// The name of the field that says who asks; empty if none has to be filled in.
+    pub(super) fn subject(&self) -> &'static str {
+        match self.who {
+            _ if !self.reference.is_empty() => "reference",
+            "anonymous" => "",
+            who => who,
+        }
+    }
+
+    /// The field that must be filled in and is not, if a request is asked about.
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        let is_asked = self.reference.is_empty() && !self.target.is_empty();
+        match self.who {
+            "user" if is_asked && self.user.is_empty() => Some("user"),
+            "group" if is_asked && self.group.is_empty() => Some("group"),
+            "link" if is_asked && self.link.is_empty() => Some("link"),
+            _ => None,
+        }
+    }
+
     /// The parameters of the request to the API; `None` if nothing is asked yet.
     pub(super) fn parameters(&self) -> Option<Vec<(&'static str, &'a str)>> {
         if !self.reference.is_empty() {
@@ -82,5 +102,26 @@ impl<'a> Question<'a> {
             ("host", self.host),
         ];
         address(PATH, &parameters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_must_be_filled_in_with_a_path() {
+        for (query, missing) in [
+            ("who=user&target=/a", Some("user")),
+            ("who=link&user=liam&target=/a", Some("link")),
+            ("target=/a", Some("user")),
+            ("who=user&user=liam&target=/a", None),
+            ("who=anonymous&target=/a", None),
+            ("reference=r&target=/a", None),
+            ("who=user", None),
+        ] {
+            let query = Fields::parse(query.as_bytes());
+            assert_eq!(Question::read(&query).missing(), missing, "{query:?}");
+        }
     }
 }

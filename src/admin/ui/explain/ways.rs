@@ -38,6 +38,8 @@ pub(super) struct Ways {
     pub(super) members: u64,
     /// Whether the permissions are there by now: the refusal was earlier.
     pub(super) is_over: bool,
+    /// Whether it is over because the person is in another group than at that time.
+    pub(super) is_moved: bool,
     /// Where the same question about the present state is asked.
     pub(super) again: String,
     /// Whether the visitor may do none of this.
@@ -103,6 +105,7 @@ impl Ways {
             person: about.map(str::to_owned),
             group: group.name.clone(),
             members: group.users,
+            is_moved: person.is_some() && answer.group().is_some_and(|then| then != group.id),
             is_over: answer.time.is_some() && lets_in(group) && reason == "missing-permission",
             again: back.clone(),
             is_read_only: !visit.may(Authority::Manage),

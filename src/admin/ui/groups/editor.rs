@@ -11,9 +11,10 @@ use super::list::may_manage;
 use super::{Group, Permission, path, permissions};
 use crate::admin::ui::client::{Versioned, Write};
 use crate::admin::ui::confirmation::{self, Question};
-use crate::admin::ui::fields::{address, segment};
+use crate::admin::ui::editing::{self, Editing};
+use crate::admin::ui::fields::{Fields, address, segment};
 use crate::admin::ui::frame::Frame;
-use crate::admin::ui::refusal::Refusal;
+use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::texts::Groups;
 use crate::admin::ui::visit::{PageResult, Visit};
 use crate::web::text::Text;
@@ -26,8 +27,7 @@ struct Page<'a> {
     group: Group,
     /// Whether new portal users can get it: members sign in.
     can_be_default: bool,
-    /// The version that a change must name.
-    version: String,
+    editing: Editing,
     form: Form,
     done: Option<&'a Text>,
     problem: Option<String>,
@@ -57,45 +57,69 @@ impl Difference {
 }
 
 pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
-    let Versioned { record: group, version } = visit.client.record(&path(visit.id(0))).await?;
+    let stored = visit.client.record(&path(visit.id(0))).await?;
     let text = &visit.text().groups;
     let done = match visit.query.get("done") {
         "created" => Some(&text.created),
         "saved" => Some(&text.saved),
+        "default" => Some(&text.default_done),
         _ => None,
     };
-    let catalogue = permissions(&visit).await?;
-    let form = stored(&group, &catalogue, &visit);
-    let can_be_default = group.of == catalogue.len();
-    let (frame, problem, conflict) = (visit.frame(), None, None);
-    visit.show(&Page { frame, text, group, can_be_default, version, form, done, problem, conflict })
+    let page = page(&visit, stored, None).await?;
+    visit.show(&Page { done, ..page })
 }
 
-/// The form of a stored group.
-fn stored(group: &Group, catalogue: &[Permission], visit: &Visit) -> Form {
-    let granted = group.permissions.iter().map(String::as_str).collect();
-    let is_read_only = !may_manage(visit);
-    Form { is_read_only, ..Form::new(Some(group), &group.name, &granted, catalogue) }
+/// The page with what is stored or, after a refusal, with what was typed.
+async fn page<'a>(
+    visit: &'a Visit,
+    Versioned { record: group, version }: Versioned<Group>,
+    refusal: Option<&Refusal>,
+) -> Answer<Page<'a>> {
+    let catalogue = permissions(visit).await?;
+    let editing = Editing::of(visit, &version, stored(&group, &catalogue), refusal);
+    let shown = editing.shown();
+    let granted = shown.set("permission");
+    let form = Form::new(Some(&group), shown.get("name"), &granted, &catalogue);
+    let form = Form { is_read_only: !may_manage(visit), ..form };
+    let form = refusal.iter().fold(form, |form, refusal| form.with_problems(refusal));
+    let is_conflict = editing.is_conflict();
+    Ok(Page {
+        frame: visit.frame(),
+        text: &visit.text().groups,
+        can_be_default: group.of == catalogue.len(),
+        conflict: is_conflict.then(|| Difference::between(&group, &granted, &catalogue)),
+        problem: refusal.filter(|_| !is_conflict).and_then(|refusal| form.general(refusal)),
+        group,
+        editing,
+        form,
+        done: None,
+    })
+}
+
+/// The fields of a stored group. The form has no box for a permission that the policy does not have.
+fn stored(group: &Group, catalogue: &[Permission]) -> Fields {
+    let fields = Fields::default().with("name", &*group.name);
+    let granted = catalogue.iter().filter(|permission| group.permissions.contains(&permission.id));
+    granted.fold(fields, |fields, permission| fields.with("permission", &*permission.id))
 }
 
 pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
     let (id, form) = (visit.id(0), &visit.form);
     let api = path(id);
-    let (name, granted) = (form.get("name"), form.set("permission"));
     if visit.chosen(&[("save", false), ("default", true)])? {
         return make_default(&visit, &api).await;
     }
-    let Versioned { record: group, version } = visit.client.record::<Group>(&api).await?;
+    let stored: Versioned<Group> = visit.client.record(&api).await?;
     // The name of a built-in group stays.
-    let name = (!group.system).then_some(name);
-    let patch = json!({ "permissions": granted, "name": name });
+    let name = (!stored.record.system).then_some(form.get("name"));
+    let patch = json!({ "permissions": form.set("permission"), "name": name });
     let write_to = address(&api, &[("detach", if form.has("detach") { "true" } else { "" })]);
     let write = Write::new(Method::PATCH, &write_to).with(&patch).at(form.get("version"));
     let saved = match confirmation::needed(&visit, write.clone()).await {
         Ok(Some(changes)) => {
             let words = visit.text();
             let question = Question {
-                title: words.groups.save_question.with(&group.name).plain(),
+                title: words.groups.save_question.with(&stored.record.name).plain(),
                 action: words.action.save.to_string(),
                 to: "",
                 back: &visit.path,
@@ -109,46 +133,34 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
     };
     match saved {
         Ok(()) => visit.go(&format!("/groups/{}?done=saved", segment(id))),
-        Err(refusal) if refusal.is_about_the_form() => {
-            let catalogue = permissions(&visit).await?;
-            refused(&visit, (group, version), &catalogue, &refusal)
-        }
-        Err(refusal) => Err(refusal.into()),
+        Err(refusal) => refused(&visit, stored, refusal).await,
     }
 }
 
 /// The page with what was typed, and why it was not saved.
-fn refused(
-    visit: &Visit,
-    (group, version): (Group, String),
-    catalogue: &[Permission],
-    refusal: &Refusal,
-) -> PageResult {
-    let (name, granted) = (visit.form.get("name"), visit.form.set("permission"));
-    let form = Form::new(Some(&group), name, &granted, catalogue).with_problems(refusal);
-    let is_conflict = refusal.is_conflict();
-    let conflict = is_conflict.then(|| Difference::between(&group, &granted, catalogue));
-    let problem = if is_conflict { None } else { form.general(refusal) };
-    // After a conflict the version is that of the record that is shown beside the form. Any other
-    // time it stays the one that was read.
-    let version = if is_conflict { version } else { visit.form.get("version").to_owned() };
-    let (frame, text) = (visit.frame(), &visit.text().groups);
-    let can_be_default = group.of == catalogue.len();
-    let page =
-        Page { frame, text, group, can_be_default, version, form, done: None, problem, conflict };
+async fn refused(visit: &Visit, stored: Versioned<Group>, refusal: Refusal) -> PageResult {
+    if !refusal.is_about_the_form() {
+        return Err(refusal.into());
+    }
+    let page = page(visit, stored, Some(&refusal)).await?;
     Ok(visit.page(refusal.of_page(StatusCode::CONFLICT), &page))
 }
 
+/// Makes the group the default one. The form of the page is not saved with it, so its other fields
+/// must be as they were when it was opened.
 async fn make_default(visit: &Visit, api: &str) -> PageResult {
+    let stored: Versioned<Group> = visit.client.record(api).await?;
+    if editing::is_edited(&visit.form) {
+        let words = &visit.text().groups.save_first;
+        return refused(visit, stored, Refusal::unsaved(words.as_str())).await;
+    }
     let version = visit.form.get("version");
     let write = Write::new(Method::PATCH, api).with(&json!({ "default": true })).at(version);
-    let group: Versioned<Group> = visit.client.record(api).await?;
-    let asked = confirmation::needed(visit, write.clone()).await;
-    let refusal = match asked {
+    let made = match confirmation::needed(visit, write.clone()).await {
         Ok(Some(changes)) => {
             let words = &visit.text().groups;
             let question = Question {
-                title: words.default_question.with(&group.record.name).plain(),
+                title: words.default_question.with(&stored.record.name).plain(),
                 action: words.make_default.to_string(),
                 to: "",
                 back: &visit.path,
@@ -157,17 +169,11 @@ async fn make_default(visit: &Visit, api: &str) -> PageResult {
             };
             return Ok(confirmation::ask(visit, question, &changes));
         }
-        Ok(None) => match visit.client.write(write).await {
-            Ok(_) => return visit.go(&format!("{}?done=saved", visit.path)),
-            Err(refusal) => refusal,
-        },
-        Err(refusal) => refusal,
+        Ok(None) => visit.client.write(write).await.map(drop),
+        Err(refusal) => Err(refusal),
     };
-    match refusal.is_about_the_form() {
-        true => {
-            let catalogue = permissions(visit).await?;
-            refused(visit, (group.record, group.version), &catalogue, &refusal)
-        }
-        false => Err(refusal.into()),
+    match made {
+        Ok(()) => visit.go(&format!("{}?done=default", visit.path)),
+        Err(refusal) => refused(visit, stored, refusal).await,
     }
 }

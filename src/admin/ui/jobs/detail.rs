@@ -1,5 +1,7 @@
 //! One job: how far it is, and its report.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use http::Method;
 use serde::Deserialize;
@@ -7,6 +9,7 @@ use serde::Deserialize;
 use super::{Job, path};
 use crate::admin::ui::client::Write;
 use crate::admin::ui::confirmation::{self, CONFIRMED, Changes, Question};
+use crate::admin::ui::end_users::{self, EndUser};
 use crate::admin::ui::fields::{address, segment};
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::organizations::names::Names;
@@ -55,6 +58,8 @@ struct Page<'a> {
     lines: Vec<Line>,
     /// The names of their organizations.
     names: Names,
+    /// The names of the end users among them, by their ids.
+    end_users: BTreeMap<String, String>,
     /// The address of this page.
     here: String,
     next: Option<String>,
@@ -80,6 +85,19 @@ impl Page<'_> {
     }
 }
 
+impl Page<'_> {
+    /// What is known about an item, best first: its login, its name or its id.
+    fn item<'a>(&'a self, line: &'a Line) -> &'a str {
+        let id = line.id.as_deref().unwrap_or_default();
+        match &*line.kind {
+            _ if line.login.is_some() => line.login.as_deref().unwrap_or_default(),
+            "organization" => self.names.of(id),
+            "end-user" => self.end_users.get(id).map_or(id, String::as_str),
+            _ => id,
+        }
+    }
+}
+
 impl Line {
     fn class(&self) -> &'static str {
         match &*self.result {
@@ -93,11 +111,6 @@ impl Line {
     /// Its portal user as a segment of a path.
     fn user(&self) -> Option<String> {
         self.user.as_deref().map(segment)
-    }
-
-    /// What is known about the item, best first.
-    fn name(&self) -> &str {
-        self.login.as_deref().or(self.id.as_deref()).unwrap_or_default()
     }
 
     fn organization_segment(&self) -> Option<String> {
@@ -134,6 +147,7 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
     });
     let ids = lines.items.iter().filter_map(|line| line.organization.as_deref());
     let names = Names::read(&visit, ids).await;
+    let end_users = end_user_names(&visit, &lines.items).await;
     let page = Page {
         frame: visit.frame(),
         text,
@@ -145,9 +159,23 @@ pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
         may_cancel: job.state.is_open() && visit.may(Authority::Manage),
         lines: lines.items,
         names,
+        end_users,
         job,
     };
     visit.show(&page)
+}
+
+/// The names of the end users of lines without a login. One that was deleted has none.
+async fn end_user_names(visit: &Visit, lines: &[Line]) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.kind == "end-user" && line.login.is_none()) {
+        let (Some(organization), Some(id)) = (&line.organization, &line.id) else { continue };
+        let path = end_users::api(organization, id);
+        if let Ok(end_user) = visit.client.get::<EndUser>(&path).await {
+            names.insert(id.clone(), end_user.name);
+        }
+    }
+    names
 }
 
 /// What has been done stays, which the question says.

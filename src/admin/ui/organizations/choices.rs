@@ -18,7 +18,7 @@ pub(in crate::admin::ui) const PATH: &str = "/organizations/choices";
 /// The field with what is searched for.
 pub(in crate::admin::ui) const SEARCH: &str = "organization_search";
 /// The field of each check box.
-const CHOSEN: &str = "organization";
+pub(in crate::admin::ui) const CHOSEN: &str = "organization";
 /// How many organizations a search shows.
 const SHOWN: &str = "20";
 /// Of how many chosen organizations the names are read.

@@ -8,8 +8,9 @@ use super::{Organization, api, of};
 use crate::admin::ui::change::carry_out;
 use crate::admin::ui::client::{Versioned, Write};
 use crate::admin::ui::confirmation::Question;
+use crate::admin::ui::editing::Editing;
 use crate::admin::ui::field::{Choice, Field};
-use crate::admin::ui::fields::address;
+use crate::admin::ui::fields::{Fields, address};
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::groups::{self, Group};
 use crate::admin::ui::people::conflict::Conflict;
@@ -26,8 +27,7 @@ struct Page<'a> {
     text: &'a Organizations,
     people: &'a People,
     organization: Organization,
-    /// The version that a change must name.
-    version: String,
+    editing: Editing,
     fields: [Field<'a>; 3],
     problem: Option<String>,
     conflict: Option<Conflict<'a>>,
@@ -48,37 +48,42 @@ async fn page<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Answer<Page<'a
         vec![Choice { value: String::new(), label: text.gateway_default.to_string() }];
     options.extend(choices(groups.iter().filter(|group| group.id != NON_PORTAL)));
     let fields = [
-        Field::new("name", &text.name).value(&*organization.name).required().most(100),
-        Field::email("email", &text.email)
-            .value(organization.email.as_deref().unwrap_or_default())
-            .hint(&text.email_hint),
-        Field::choice("default_group", &text.default_group, options)
-            .value(organization.default_group.as_deref().unwrap_or_default())
-            .hint(&text.default_group_hint),
+        Field::new("name", &text.name).required().most(100),
+        Field::email("email", &text.email).hint(&text.email_hint),
+        Field::choice("default_group", &text.default_group, options).hint(&text.default_group_hint),
     ];
-    let is_conflict = refusal.is_some_and(Refusal::is_conflict);
-    let conflict = is_conflict.then(|| conflict(visit, &organization, &groups));
-    // After a conflict the version is that of the record that is shown beside the form.
-    let version = match refusal {
-        Some(_) if !is_conflict => visit.form.get("version").to_owned(),
-        _ => version,
-    };
+    let editing = Editing::of(visit, &version, stored(&organization), refusal);
+    let is_conflict = editing.is_conflict();
+    let conflict = is_conflict.then(|| conflict(visit, &organization, editing.shown(), &groups));
     let problem = refusal.filter(|_| !is_conflict).and_then(|it| it.apart_from(&FIELDS));
     Ok(Page {
         frame: visit.frame(),
         text,
         people: &visit.text().people,
         organization,
-        version,
-        fields: fields.map(|field| field.after(visit, refusal)),
+        fields: fields.map(|field| field.of(&editing, refusal)),
+        editing,
         problem: problem.map(str::to_owned),
         conflict,
     })
 }
 
-/// The fields that someone else has changed.
-fn conflict<'a>(visit: &'a Visit, theirs: &Organization, groups: &[Group]) -> Conflict<'a> {
-    let (text, form) = (&visit.text().organizations, &visit.form);
+/// The fields of a stored organization.
+fn stored(of: &Organization) -> Fields {
+    Fields::default()
+        .with("name", &*of.name)
+        .with("email", of.email.as_deref().unwrap_or_default())
+        .with("default_group", of.default_group.as_deref().unwrap_or_default())
+}
+
+/// The fields in which the form differs from what is in force.
+fn conflict<'a>(
+    visit: &'a Visit,
+    theirs: &Organization,
+    form: &Fields,
+    groups: &[Group],
+) -> Conflict<'a> {
+    let text = &visit.text().organizations;
     let group = |id: &str| match id {
         "" => text.gateway_default.to_string(),
         id => group_name(groups, id).to_owned(),

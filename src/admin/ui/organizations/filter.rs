@@ -29,9 +29,19 @@ impl Meant {
         path: &str,
         query: &Fields,
     ) -> Vec<(String, String)> {
-        let rest = query.without(&["organization", "after", "done"]);
+        self.links_of("organization", path, query)
+    }
+
+    /// The same of a field with another name.
+    pub(in crate::admin::ui) fn links_of(
+        &self,
+        field: &str,
+        path: &str,
+        query: &Fields,
+    ) -> Vec<(String, String)> {
+        let rest = query.without(&[field, "after", "done"]);
         let link = |(id, name): &(String, String)| {
-            let query = rest.clone().with("organization", id.as_str()).encoded();
+            let query = rest.clone().with(field, id.as_str()).encoded();
             (format!("{path}?{query}"), name.clone())
         };
         self.others.iter().map(link).collect()

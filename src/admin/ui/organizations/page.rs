@@ -33,6 +33,8 @@ pub(super) struct Page<'a> {
     groups: Vec<Group>,
     /// What opening the secure link does: `works`, `sign-in`, `disabled` or `parked`.
     link_state: String,
+    /// Whether the portal is disabled, so that the link is redirected whatever its state is (R60).
+    is_portal_disabled: bool,
     /// The secure link, if it was asked for.
     pub(super) link: Option<String>,
     users: Vec<User>,
@@ -54,6 +56,7 @@ pub(super) struct Page<'a> {
 
 #[derive(Deserialize)]
 struct Explained {
+    reason: String,
     link: Link,
 }
 
@@ -90,6 +93,7 @@ pub(super) async fn read(visit: &Visit) -> Answer<Page<'_>> {
         people: &text.people,
         users_text: &text.users,
         groups: groups::all(visit).await?,
+        is_portal_disabled: explained.reason == "portal-disabled",
         link_state: explained.link.state,
         link: None,
         has_more_users: users.next.is_some(),

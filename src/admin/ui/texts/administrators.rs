@@ -20,6 +20,7 @@ texts! {
         email_hint: Text,
         password: Text,
         password_hint: Text,
+        password_again: Text,
         mfa: Text,
         mfa_hint: Text,
         factor_short: Text,

@@ -17,6 +17,7 @@ texts! {
         all_kinds: Text,
         subject: Text,
         actor: Text,
+        actor_hint: Text,
         details: Text,
         user: Text,
         user_hint: Text,

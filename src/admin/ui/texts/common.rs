@@ -78,6 +78,9 @@ texts! {
     /// The page in place of one that cannot be shown.
     Notice {
         forbidden: Text,
+        outside_scope: Text,
+        cross_site: Text,
+        cross_site_detail: Text,
         not_found: Text,
         not_found_detail: Text,
         unavailable: Text,
@@ -109,6 +112,8 @@ texts! {
     Consequences {
         one_person: Text,
         people: Phrase<Number>,
+        visitors: Counted,
+        and_visitors: Counted,
         gains: Phrase<PeopleAndPermission>,
         loses: Phrase<PeopleAndPermission>,
         gains_access: Phrase<People>,
@@ -128,7 +133,11 @@ texts! {
         code_hint: Text,
         submit: Text,
         wrong: Text,
-        wrong_with_code: Text,
+        code_title: Text,
+        code_missing: Text,
+        wrong_code: Text,
+        code_expired: Text,
+        another: Text,
         locked_out: Text,
         busy: Text,
         keeps_form: Text,

@@ -5,6 +5,10 @@ use crate::web::text::{Counted, Phrase, Text, texts, values};
 values! {
     /// A group's name.
     Group(group);
+    /// A group that is deleted, and the one that replaces it.
+    Replaced(group, other);
+    /// The same with how many people get the other one.
+    Moved(group, users, other);
     /// How many permissions of how many.
     Granted(granted, of);
     /// A section of the permissions.
@@ -49,12 +53,19 @@ texts! {
         differing: Counted,
         delete: Text,
         delete_question: Phrase<Group>,
+        replace_question: Phrase<Replaced>,
+        move_question: Phrase<Moved>,
         delete_lead: Text,
         move_to: Text,
         move_lead: Counted,
+        replace_with: Text,
+        needs_other: Text,
+        is_default_of_organizations: Text,
         choose_group: Text,
         save_question: Phrase<Group>,
         default_question: Phrase<Group>,
+        default_done: Text,
+        save_first: Text,
         conflict: Text,
         conflict_detail: Text,
         theirs: Text,

@@ -100,6 +100,7 @@ texts! {
         group: Text,
         default_group: Text,
         invite: Text,
+        invite_hint: Text,
         try_out: Text,
         start: Text,
         preview_title: Text,

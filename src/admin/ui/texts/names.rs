@@ -22,6 +22,33 @@ pub(in crate::admin::ui) struct Names {
     pub(in crate::admin::ui) actors: Words,
     /// How, in the audit log.
     pub(in crate::admin::ui) ways: Words,
+    /// Parts of the gateway that act by themselves, in the audit log.
+    parts: Words,
+    /// What entries of the audit log are about that has no name of its own, and kinds of jobs.
+    subjects: Words,
+    /// Fields of records and entries.
+    pub(in crate::admin::ui) fields: Words,
+}
+
+impl Names {
+    /// The name of an actor of this kind.
+    pub(in crate::admin::ui) fn actor<'a>(&'a self, kind: &str, name: &'a str) -> &'a str {
+        if ["system", "socket"].contains(&kind) { self.parts.of(name) } else { name }
+    }
+
+    /// The part of the gateway with this name, or with these words for it.
+    pub(in crate::admin::ui) fn part(&self, words: &str) -> Option<&str> {
+        let words = words.to_lowercase();
+        let mut parts = self.parts.iter();
+        let part = parts.find(|(id, said)| *id == words || said.to_lowercase() == words);
+        part.map(|(id, _)| id)
+    }
+
+    /// The name of what an entry of the audit log is about.
+    pub(in crate::admin::ui) fn subject<'a>(&'a self, kind: &str, name: &'a str) -> &'a str {
+        let is_named = !["preferences", "gateway", "job"].contains(&kind);
+        if is_named { name } else { self.subjects.of(name) }
+    }
 }
 
 impl Words {
@@ -86,6 +113,42 @@ mod tests {
             has_all(&names.reasons, reasons.clone());
             has_all(&names.roles, Role::ALL.map(|role| role.name().to_owned()).into());
         }
+    }
+
+    /// The fields of the records that the audit log shows.
+    fn fields_of_records() -> BTreeSet<String> {
+        let source = include_str!("../../../directory/records/audited.rs");
+        let quoted = source.split('"').collect::<Vec<_>>();
+        let fields = quoted.windows(2).filter(|pair| {
+            pair[1].strip_prefix(',').is_some_and(|rest| rest.trim_start().starts_with("value("))
+        });
+        fields.map(|pair| pair[0].to_owned()).collect()
+    }
+
+    #[test]
+    fn what_the_audit_log_names_has_words_in_each_language() {
+        let texts = Texts::load(&SHIPPED, None).unwrap();
+        let [english, german] = ["en", "de"].map(|language| {
+            let accepted = (ACCEPT_LANGUAGE, HeaderValue::from_static(language));
+            texts.of(&HeaderMap::from_iter([accepted])).names.clone()
+        });
+        let ids = |words: &Words| words.0.keys().cloned().collect::<BTreeSet<_>>();
+        for (one, other) in [
+            (&english.parts, &german.parts),
+            (&english.subjects, &german.subjects),
+            (&english.fields, &german.fields),
+            (&english.ways, &german.ways),
+            (&english.actors, &german.actors),
+        ] {
+            assert_eq!(ids(one), ids(other));
+        }
+        let (fields, known) = (fields_of_records(), ids(&english.fields));
+        assert!(fields.len() > 25, "{fields:?}");
+        assert_eq!(fields.difference(&known).collect::<Vec<_>>(), Vec::<&String>::new());
+        assert_eq!(german.actor("system", "policy watch"), "Überwachung des Regelwerks");
+        assert_eq!(german.actor("administrator", "gateway"), "gateway");
+        assert_eq!(german.subject("preferences", "preferences"), "Einstellungen");
+        assert_eq!(german.subject("user", "preferences"), "preferences");
     }
 
     #[test]

@@ -60,6 +60,8 @@ texts! {
         link_parked: Text,
         link_off: Text,
         link_disabled: Text,
+        link_redirects: Text,
+        link_portal_disabled: Text,
         view: Text,
         view_title: Phrase<OrganizationName>,
         view_lead: Text,

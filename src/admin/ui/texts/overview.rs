@@ -66,5 +66,7 @@ texts! {
         disable: Text,
         disable_lead: Text,
         disable_url: Text,
+        was_disabled: Text,
+        was_enabled: Text,
     }
 }

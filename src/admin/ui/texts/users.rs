@@ -11,6 +11,10 @@ values! {
     OwnerNames(name, organization);
     /// An email address.
     Address(address);
+    /// The login of a portal user, and an email address.
+    LoginAndAddress(login, address);
+    /// The name of a group.
+    GroupName(group);
     /// The name of a token.
     TokenName(name);
 }
@@ -56,6 +60,7 @@ texts! {
         apply: Text,
         bulk_question: Counted,
         move_to_group: Text,
+        move_to: Phrase<GroupName>,
         no_longer_require_mfa: Text,
         require_mfa: Text,
         require_mfa_hint: Text,
@@ -130,7 +135,7 @@ texts! {
         not_invited: Text,
         invite: Text,
         invite_again: Text,
-        invite_question: Phrase<LoginName>,
+        invite_question: Phrase<LoginAndAddress>,
         was_invited: Text,
         withdraw: Text,
         withdraw_question: Phrase<LoginName>,

@@ -8,6 +8,8 @@ values! {
     About(names);
     /// A login, and the id of an organization or a group.
     LoginAnd(login, other);
+    /// How many, and the addresses.
+    CountAndNames(number, names);
     /// The name of the group in force after the change, and of the one before it.
     AfterAndBefore(after, before);
 }
@@ -44,8 +46,8 @@ texts! {
         routes_become_public: Text,
         second_factor_no_longer_asked: Phrase<About>,
         invitation_sent_elsewhere: Phrase<LoginAnd>,
+        invitations_sent_elsewhere: Phrase<CountAndNames>,
         name_in_use: Phrase<About>,
-        skipped: Counted,
         store_stale: Text,
         portal_unreachable: Phrase<About>,
         portal_draining: Phrase<About>,

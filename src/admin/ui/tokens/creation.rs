@@ -43,6 +43,8 @@ struct CreatedPage<'a> {
     frame: Frame<'a>,
     text: &'a Tokens,
     created: Created,
+    /// The address of the API, without its path.
+    at: String,
 }
 
 impl CreatedPage<'_> {
@@ -85,7 +87,9 @@ pub(in crate::admin::ui) async fn create(visit: Visit) -> PageResult {
     };
     let created: Created =
         serde_json::from_value(created).map_err(|error| Refusal::broken(&error.to_string()))?;
-    visit.show(&CreatedPage { frame: visit.frame(), text: &visit.text().tokens, created })
+    let (frame, text) = (visit.frame(), &visit.text().tokens);
+    let at = visit.ui.site.address(&visit.headers);
+    visit.show(&CreatedPage { frame, text, created, at })
 }
 
 fn page(visit: &Visit, form: Form, problem: Option<String>) -> Page<'_> {

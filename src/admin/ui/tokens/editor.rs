@@ -7,6 +7,7 @@ use super::form::Form;
 use super::{Token, path};
 use crate::admin::ui::client::{Versioned, Write};
 use crate::admin::ui::confirmation::{self, Question};
+use crate::admin::ui::editing::Editing;
 use crate::admin::ui::frame::Frame;
 use crate::admin::ui::refusal::{Answer, Refusal};
 use crate::admin::ui::rights::FIND;
@@ -21,11 +22,11 @@ struct Page<'a> {
     rights_text: &'a Rights,
     token: Token,
     version: String,
+    editing: Editing,
     form: Form,
     is_saved: bool,
     is_expired: bool,
     problem: Option<String>,
-    is_conflict: bool,
 }
 
 pub(in crate::admin::ui) async fn show(visit: Visit) -> PageResult {
@@ -42,8 +43,8 @@ pub(in crate::admin::ui) async fn save(visit: Visit) -> PageResult {
     let version = visit.form.get("version");
     let mut sent = Form::sent(&visit.form);
     if !is_revoked && sent.rights.searches(&visit).await? {
-        let version = visit.form.get("version").to_owned();
-        let page = Page { form: sent, version, ..page(&visit, stored, None).await? };
+        let editing = Editing::again(&visit);
+        let page = Page { form: sent, editing, ..page(&visit, stored, None).await? };
         return visit.show(&page);
     }
     let write = match is_revoked {
@@ -84,12 +85,14 @@ async fn page<'a>(
     Versioned { record: token, version }: Versioned<Token>,
     refusal: Option<&Refusal>,
 ) -> Answer<Page<'a>> {
-    let mut form = match refusal {
+    let of_save = refusal.filter(|_| visit.form.get("do") != "revoke");
+    let editing = Editing::of(visit, &version, Form::stored(&token).values(), of_save);
+    let is_conflict = editing.is_conflict();
+    let mut form = match of_save {
         None => Form::stored(&token),
-        Some(refusal) => Form::sent(&visit.form).with_problems(refusal),
+        Some(refusal) => Form::sent(editing.shown()).with_problems(refusal),
     };
     form.rights.read(visit).await?;
-    let is_conflict = refusal.is_some_and(Refusal::is_conflict);
     let problem = refusal.filter(|_| !is_conflict).and_then(|refusal| form.general(refusal));
     Ok(Page {
         frame: visit.frame(),
@@ -97,13 +100,10 @@ async fn page<'a>(
         rights_text: &visit.text().rights,
         is_expired: token.expires.is_some_and(|end| end <= visit.now),
         token,
-        version: match refusal {
-            Some(_) if !is_conflict => visit.form.get("version").to_owned(),
-            _ => version,
-        },
+        version,
+        editing,
         form,
         is_saved: visit.is_done("saved"),
         problem,
-        is_conflict,
     })
 }

@@ -67,6 +67,12 @@ impl Form {
         (!is_shown).then(|| refusal.detail.clone())
     }
 
+    /// The fields, as a browser sends them.
+    pub(super) fn values(&self) -> Fields {
+        let form = Fields::default().with("name", &*self.name).with("email", &*self.email);
+        self.rights.add_to(form.with("expires", &*self.expires))
+    }
+
     /// The API's document. A day that has not changed leaves the exact time as it is.
     pub(super) fn document(&self, stored: Option<&Token>) -> Value {
         let mut document = self.rights.document();

@@ -1,5 +1,4 @@
-//! What the buttons of a portal user's page do: invitation, second factor, lockout, sessions, disabling
-//! and deleting.
+//! What the buttons of a portal user's page do: second factor, lockout, sessions, disabling and deleting.
 
 use http::Method;
 use serde_json::json;
@@ -22,25 +21,6 @@ async fn user(visit: &Visit) -> Result<(User, String), crate::admin::ui::refusal
     let user: User = visit.client.get(&api(visit.id(0))).await?;
     let page = page_of(&user.id);
     Ok((user, page))
-}
-
-/// Sends an invitation, or withdraws it (R40).
-pub(in crate::admin::ui) async fn invitation(visit: Visit) -> PageResult {
-    let (user, page) = user(&visit).await?;
-    let text = &visit.text().users;
-    let path = format!("{}/invitation", api(&user.id));
-    if visit.chosen(&[("", false), ("withdraw", true)])? {
-        let title = text.withdraw_question.with(&user.login).plain();
-        let question = question(title, &text.withdraw, &page, true);
-        let write = Write::new(Method::DELETE, &path);
-        let change = carry_out_asked(&visit, write, question).await?;
-        return change.or_go(&visit, &format!("{page}?done=withdrawn"));
-    }
-    let title = text.invite_question.with(&user.login).plain();
-    let question = question(title, &text.invite, &page, false);
-    let write = Write::new(Method::POST, &path);
-    let change = carry_out(&visit, write, question).await?;
-    change.or_go(&visit, &format!("{page}?done=invited"))
 }
 
 /// Removes the second factor (R51).

@@ -13,7 +13,9 @@ use crate::admin::ui::client::Write;
 use crate::admin::ui::confirmation::{CONFIRMED, Question};
 use crate::admin::ui::fields::{Fields, address, segment};
 use crate::admin::ui::frame::Frame;
+use crate::admin::ui::groups;
 use crate::admin::ui::listed::Listed;
+use crate::admin::ui::people::group_name;
 use crate::admin::ui::refusal::Answer;
 use crate::admin::ui::texts::Users;
 use crate::admin::ui::visit::{PageResult, TOKEN, Visit};
@@ -133,15 +135,22 @@ pub(in crate::admin::ui) async fn change(visit: Visit) -> PageResult {
     if let Some(request) = request.as_object_mut() {
         request.insert(field.to_owned(), value);
     }
+    let what = match wanted {
+        "group" => {
+            let groups = groups::all(&visit).await?;
+            text.move_to.with(group_name(&groups, form.get("group"))).plain()
+        }
+        _ => action.to_string(),
+    };
     let write = Write::new(Method::POST, "/api/v1/users/bulk").with(&request);
     let back = address("/users", &filter.parameters());
     let question = Question {
         title: match count {
             Some(count) => {
                 let count = text.bulk_question.of(count.try_into().unwrap_or(u64::MAX)).plain();
-                format!("{action}: {count}")
+                format!("{what}: {count}")
             }
-            None => format!("{action}: {}", text.bulk_many_question),
+            None => format!("{what}: {}", text.bulk_many_question),
         },
         action: action.to_string(),
         to: "",

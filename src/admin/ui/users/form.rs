@@ -2,7 +2,9 @@
 
 use super::User;
 use crate::admin::ui::client::Versioned;
+use crate::admin::ui::editing::Editing;
 use crate::admin::ui::field::Field;
+use crate::admin::ui::fields::Fields;
 use crate::admin::ui::groups::Group;
 use crate::admin::ui::people::conflict::Conflict;
 use crate::admin::ui::people::{choices, group_name};
@@ -13,8 +15,7 @@ use crate::admin::ui::visit::Visit;
 pub(super) struct Form<'a> {
     pub(super) fields: [Field<'a>; 3],
     pub(super) require_mfa: bool,
-    /// The version that a change must name.
-    pub(super) version: String,
+    pub(super) editing: Editing,
     pub(super) problem: Option<String>,
     pub(super) conflict: Option<Conflict<'a>>,
 }
@@ -27,40 +28,40 @@ impl<'a> Form<'a> {
         groups: &[Group],
         refusal: Option<&Refusal>,
     ) -> Self {
-        let (text, form) = (&visit.text().users, &visit.form);
+        let text = &visit.text().users;
         let Versioned { record: user, version } = stored;
+        let editing = Editing::of(visit, version, values(user), refusal);
         let fields = [
-            Field::new("login", &text.login).required().value(&*user.login),
-            Field::new("name", &text.name)
-                .most(100)
-                .value(user.name.as_deref().unwrap_or_default())
-                .hint(&text.name_hint),
-            Field::choice("group", &text.group, choices(groups)).value(&*user.group),
+            Field::new("login", &text.login).required(),
+            Field::new("name", &text.name).most(100).hint(&text.name_hint),
+            Field::choice("group", &text.group, choices(groups)),
         ];
-        let is_conflict = refusal.is_some_and(Refusal::is_conflict);
-        let problem = refusal.filter(|_| !is_conflict);
+        let is_conflict = editing.is_conflict();
         Self {
-            fields: fields.map(|field| field.after(visit, refusal)),
-            require_mfa: match refusal {
-                Some(_) => form.has("require_mfa"),
-                None => user.require_mfa,
-            },
-            // After a conflict the version is that of the record that is shown beside the form.
-            version: match problem {
-                Some(_) => form.get("version").to_owned(),
-                None => version.clone(),
-            },
-            problem: problem
+            fields: fields.map(|field| field.of(&editing, refusal)),
+            require_mfa: editing.shown().has("require_mfa"),
+            problem: refusal
+                .filter(|_| !is_conflict)
                 .and_then(|it| it.apart_from(&["login", "name", "group"]))
                 .map(str::to_owned),
-            conflict: is_conflict.then(|| conflict(visit, user, groups)),
+            conflict: is_conflict.then(|| conflict(visit, user, editing.shown(), groups)),
+            editing,
         }
     }
 }
 
-/// The fields that someone else has changed.
-fn conflict<'a>(visit: &'a Visit, theirs: &User, groups: &[Group]) -> Conflict<'a> {
-    let (text, form, list) = (&visit.text().users, &visit.form, &visit.text().list);
+/// The fields of a stored portal user.
+fn values(of: &User) -> Fields {
+    let fields = Fields::default()
+        .with("login", &*of.login)
+        .with("name", of.name.as_deref().unwrap_or_default())
+        .with("group", &*of.group);
+    if of.require_mfa { fields.with("require_mfa", "yes") } else { fields }
+}
+
+/// The fields in which the form differs from what is in force.
+fn conflict<'a>(visit: &'a Visit, theirs: &User, form: &Fields, groups: &[Group]) -> Conflict<'a> {
+    let (text, list) = (&visit.text().users, &visit.text().list);
     let group = |id: &str| group_name(groups, id).to_owned();
     let yes = |is: bool| if is { list.yes.to_string() } else { list.no.to_string() };
     Conflict::of(

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::form::Form;
+use super::send_to::SendTo;
 use super::{User, api, page_of};
 use crate::admin::ui::client::Versioned;
 use crate::admin::ui::end_users::{self, EndUser};
@@ -37,6 +38,8 @@ pub(super) struct Page<'a> {
     groups: Vec<Group>,
     form: Form<'a>,
     second_factor: SecondFactor,
+    /// Where the next invitation goes.
+    pub(super) send_to: SendTo,
     lockouts: Vec<Lockout>,
     tokens: Vec<Token>,
     sessions: Vec<PortalSession>,
@@ -98,6 +101,7 @@ pub(super) async fn read<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Ans
     let groups = groups::all(visit).await?;
     let lockouts = address("/api/v1/lockouts", &[("login", &user.login)]);
     let (sessions, has_more_sessions) = portal_session::of(visit, "user", id).await?;
+    let send_to = SendTo::of(&user, organization.as_ref(), end_user.as_ref());
     let text = visit.text();
     let words = &text.users;
     Ok(Page {
@@ -109,6 +113,7 @@ pub(super) async fn read<'a>(visit: &'a Visit, refusal: Option<&Refusal>) -> Ans
         end_user,
         form: Form::of(visit, &stored, &groups, refusal),
         groups,
+        send_to,
         second_factor: client.get(&format!("{api}/mfa")).await?,
         lockouts: client.get::<Listed<Lockout>>(&lockouts).await?.items,
         tokens: client.get::<Listed<Token>>(&format!("{api}/tokens")).await?.items,
