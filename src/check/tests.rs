@@ -308,8 +308,10 @@ fn certificates_that_browsers_refuse_are_named() {
         (
             both,
             (2027, 2026),
-            &["certificate-expired: server.tls.certificate: portal.crt expired on 2026-01-01 00:00 \
-               UTC. Renew it: the gateway reads the new one without a restart"],
+            &[
+                "certificate-expired: server.tls.certificate: portal.crt expired on 2026-01-01 00:00 \
+               UTC. Renew it: the gateway reads the new one without a restart",
+            ],
         ),
         (
             both,

@@ -91,7 +91,10 @@ impl ServerTls {
         let read = certified_key(files)?;
         if is_expired(&read, now) && !is_expired(kept, now) {
             let file = files.certificate.display();
-            return Err(TlsError(format!("{}.certificate: {file}: has expired; renew it", files.at)));
+            return Err(TlsError(format!(
+                "{}.certificate: {file}: has expired; renew it",
+                files.at
+            )));
         }
         let is_new = read.cert != kept.cert;
         *kept = read;
@@ -165,7 +168,8 @@ mod tests {
         std::fs::write(file("key.pem"), key).unwrap();
         let error = tls.reload(0, at(2026)).unwrap_err().to_string();
         assert!(
-            error.starts_with("admin.tls.certificate: ") && error.ends_with("has expired; renew it"),
+            error.starts_with("admin.tls.certificate: ")
+                && error.ends_with("has expired; renew it"),
             "{error}"
         );
         assert_eq!(in_use(), first);

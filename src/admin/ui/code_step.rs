@@ -7,8 +7,7 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::destination::{TO, local, sign_in_for};
-use super::fields;
+use super::destination::{TO, leading_to, local, sign_in_for};
 use super::frame::Frame;
 use super::kept_form;
 use super::visit::Visit;
@@ -34,7 +33,7 @@ pub(super) fn ask(visit: &Visit, pending: &str) -> Response {
     let mut response = match kept_form::keeps_one(&visit.form) {
         true => page(visit, None),
         // Loading the page again does not send the password again.
-        false => see_other(&fields::address(PATH, &[(TO, visit.form.get(TO))])),
+        false => see_other(&leading_to(PATH, local(visit.form.get(TO)))),
     };
     add_cookie(&mut response, visit.ui.site.set_pending_code(Some(pending)));
     response

@@ -18,7 +18,12 @@ pub(super) fn local(to: &str) -> &str {
 
 /// The address of the sign-in page that leads to an address of ours.
 pub(super) fn sign_in_for(to: &str) -> String {
-    fields::address(SIGN_IN, &[(TO, if to == "/" { "" } else { to })])
+    leading_to(SIGN_IN, to)
+}
+
+/// The address of a page of signing in that leads to an address of ours.
+pub(super) fn leading_to(page: &str, to: &str) -> String {
+    fields::address(page, &[(TO, if to == "/" { "" } else { to })])
 }
 
 #[cfg(test)]

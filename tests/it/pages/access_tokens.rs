@@ -97,7 +97,9 @@ async fn tokens_of_other_users_are_neither_shown_nor_revoked() {
     assert_eq!(try_token(&gate, token).await, 200);
     let mut anna = signed_in(&gate, "anna").await;
     let page = open(&mut anna).await;
-    assert!(page.text().contains("<strong>Nightly build</strong>") && page.text().contains("badge"));
+    assert!(
+        page.text().contains("<strong>Nightly build</strong>") && page.text().contains("badge")
+    );
     let form = Form::to(page.text(), PAGE);
     let revoke = form.set("revoke", made["id"].as_str().unwrap());
     assert_eq!(anna.submit(&revoke).await.status, 200);
