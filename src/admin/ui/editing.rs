@@ -87,7 +87,7 @@ pub(super) fn is_edited(form: &Fields) -> bool {
     names.into_iter().any(|name| is_of_record(name) && values(&opened, name) != values(form, name))
 }
 
-/// The values of a field. An empty one is none: a field that is not sent is empty, too.
+/// The values of a field, without empty ones: a field that is not sent equals an empty one.
 fn values<'a>(of: &'a Fields, name: &str) -> BTreeSet<&'a str> {
     of.all(name).map(str::trim).filter(|value| !value.is_empty()).collect()
 }
